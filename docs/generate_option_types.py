@@ -22,6 +22,10 @@ from polymask.model import Frame
 from polymask.parallel.shards import Shard
 from polymask.storage.remote.urls import Location
 '''
+TAIL = """
+
+ConvertOptions = ConvertOptionsDict  # as users name it: `options: polymask.ConvertOptions = {"to": "voc"}`
+"""
 # (source, dataclass, type, its base, its docstring, options that functions name themselves)
 TABLE = (
     ("limits", "Limits", "LimitsDict", "TypedDict", "The options of `Limits`.", ()),
@@ -30,8 +34,8 @@ TABLE = (
         "ReadingOptions",
         "ReadingOptionsDict",
         "LimitsDict",
-        "The options of every function that reads annotations; `labels` they name themselves.",
-        ("labels",),
+        "The options of every function that reads annotations; `labels` and `split` they name themselves.",
+        ("labels", "split"),
     ),
     (
         "conversion/options",
@@ -46,15 +50,15 @@ TABLE = (
 
 def module() -> str:
     """The types of all options."""
-    parts, named = [HEAD], ""
+    parts = [HEAD]
+    named: dict[str, str] = {}
     for source, dataclass, name, base, summary, skipped in TABLE:
         rows = _rows(source, dataclass)
-        lines = [f"    {option}: {kind}\n" for option, kind in rows.items() if option not in skipped]
-        parts.append(
-            f'\n\nclass {name}({base}, total=False):\n    """{summary}"""\n\n{named}{"".join(lines)}'
-        )
-        named = "".join(f"    {option}: {rows[option]}\n" for option in skipped)
-    return "".join(parts)
+        typed = {**named, **{option: kind for option, kind in rows.items() if option not in skipped}}
+        lines = "".join(f"    {option}: {kind}\n" for option, kind in typed.items())
+        parts.append(f'\n\nclass {name}({base}, total=False):\n    """{summary}"""\n\n{lines}')
+        named = {option: rows[option] for option in skipped}
+    return "".join(parts) + TAIL
 
 
 def _rows(source: str, dataclass: str) -> dict[str, str]:

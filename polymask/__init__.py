@@ -3,7 +3,7 @@
 >>> import polymask
 >>> cat = polymask.Instance(1, "cat", polymask.Polygon([(1, 0), (3, 0), (3, 2), (1, 2)]))
 >>> record = polymask.ImageRecord(1, "a.jpg", (2, 4), (cat,))
->>> polymask.index_mask(record, polymask.LabelMap.from_names(["cat"]))
+>>> polymask.index_mask(record, ["cat"])
 array([[0, 1, 1, 0],
        [0, 1, 1, 0]], dtype=uint8)
 """
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from polymask._version import __version__
 
 if TYPE_CHECKING:
+    from polymask import dataloop, training
     from polymask.analysis.check import check
-    from polymask.analysis.compare import compare
-    from polymask.analysis.stats import stats
-    from polymask.api import convert, verify
+    from polymask.analysis.compare import Comparison, compare
+    from polymask.analysis.findings import Findings
+    from polymask.analysis.stats import Statistics, stats
+    from polymask.api import convert
     from polymask.codecs.png import decode_png, encode_png
     from polymask.errors import (
         BackendError,
@@ -36,31 +38,30 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from polymask.formats.selection import read
+    from polymask.in_place.protocols import Proof
     from polymask.labels.label_map import LabelMap
+    from polymask.layouts.overlay import overlay
     from polymask.limits import Limits
-    from polymask.model import (
-        Conflict,
-        Finding,
-        ImageRecord,
-        Instance,
-        Label,
-        LabelMask,
-        Polygon,
-        Proof,
-        Runs,
-        Spans,
-    )
-    from polymask.painting.painting import conflicts, index_mask, label_masks
+    from polymask.model import Conflict, Finding, ImageRecord, Instance, Label, Polygon, Runs, Spans
+    from polymask.option_types import ConvertOptions
+    from polymask.painting.masks import LabelMask, conflicts, index_mask, label_masks
+    from polymask.painting.rules import Rules
+    from polymask.parallel.progress import ProgressBar
+    from polymask.proving import verify
     from polymask.raster import rasterize
+    from polymask.report.html import preview
     from polymask.results import Report
     from polymask.undo import remove_masks, restore
 
 __all__ = [
     "BackendError",
+    "Comparison",
     "Conflict",
     "ConflictError",
+    "ConvertOptions",
     "Denied",
     "Finding",
+    "Findings",
     "FormatError",
     "GeometryError",
     "ImageRecord",
@@ -76,34 +77,42 @@ __all__ = [
     "NotFound",
     "Polygon",
     "PolymaskError",
+    "ProgressBar",
     "Proof",
     "ProofError",
     "Report",
+    "Rules",
     "Runs",
     "SourceChanged",
     "Spans",
+    "Statistics",
     "Unavailable",
     "__version__",
     "check",
     "compare",
     "conflicts",
     "convert",
+    "dataloop",
     "decode_png",
     "encode_png",
     "index_mask",
     "label_masks",
+    "overlay",
+    "preview",
     "rasterize",
     "read",
     "remove_masks",
     "restore",
     "stats",
+    "training",
     "verify",
 ]
 
 _HOMES = {
     "analysis.check": ("check",),
-    "analysis.compare": ("compare",),
-    "analysis.stats": ("stats",),
+    "analysis.compare": ("Comparison", "compare"),
+    "analysis.findings": ("Findings",),
+    "analysis.stats": ("Statistics", "stats"),
     "errors": (
         "BackendError",
         "ConflictError",
@@ -129,24 +138,32 @@ _HOMES = {
         "ImageRecord",
         "Instance",
         "Label",
-        "LabelMask",
         "Polygon",
-        "Proof",
         "Runs",
         "Spans",
     ),
-    "api": ("convert", "verify"),
+    "api": ("convert",),
     "codecs.png": ("decode_png", "encode_png"),
+    "in_place.protocols": ("Proof",),
+    "layouts.overlay": ("overlay",),
+    "option_types": ("ConvertOptions",),
+    "painting.masks": ("LabelMask", "conflicts", "index_mask", "label_masks"),
+    "painting.rules": ("Rules",),
+    "parallel.progress": ("ProgressBar",),
+    "proving": ("verify",),
     "raster": ("rasterize",),
+    "report.html": ("preview",),
     "results": ("Report",),
     "undo": ("remove_masks", "restore"),
-    "painting.painting": ("conflicts", "index_mask", "label_masks"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("dataloop", "training")
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package is quick."""
+    if name in _ROOMS:
+        return import_module(f"polymask.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'polymask' has no attribute '{name}'")
     value = globals()[name] = getattr(import_module(f"polymask.{_HOME_OF[name]}"), name)

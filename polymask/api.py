@@ -1,33 +1,34 @@
 """The functions of the library; each picks the job for local folders, Dataloop datasets, or both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
 from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
-from polymask.errors import InputError, ProofError
-from polymask.formats import open_annotations
-from polymask.formats.options import ReadingOptions
-from polymask.labels.as_label_map import Labels
+from polymask.errors import InputError
+from polymask.formats import Annotations, open_annotations
 from polymask.limits import Limits
-from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
-from polymask.painting.painting import Rules
+from polymask.log import log
+from polymask.model import ImageRecord
+from polymask.option_types import ConvertOptionsDict
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
-from polymask.storage.remote.urls import located
-from polymask.undo import PathOrUrl, refuse_journal
+from polymask.storage.remote.urls import Url, located
+from polymask.undo import PathOrUrl
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from polymask.in_place.job import ProvenOptions
+
+Records = ImageRecord | Iterable[ImageRecord]
 
 
 def convert(
-    source: PathOrUrl,
+    source: PathOrUrl | Records,
     dest: PathOrUrl | None = None,
     *,
     executor: "Executor | None" = None,
@@ -39,7 +40,8 @@ def convert(
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
     `source` and `dest` are paths, URLs such as `s3://bucket/folder`, or
-    `dataloop://PROJECT/DATASET[/folder]`. A dataset without `dest` is converted in place. With an
+    `dataloop://PROJECT/DATASET[/folder]`; `source` may be image records too, from any iterable, which are
+    all looked at before anything is written. A dataset without `dest` is converted in place. With an
     `executor` of any library, its processes open the source themselves.
 
     Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
@@ -48,12 +50,37 @@ def convert(
 
     Examples:
         >>> import tempfile
+        >>> import polymask
         >>> with tempfile.TemporaryDirectory() as dest:
         ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-        >>> report.images, report.written, report.failed
+        ...     report.images, report.written, report.failed
         (3, 3, 0)
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     convert(polymask.read("fixtures/shapes/instances.json"), dest).written
+        3
     """
     chosen = chosen_options(options, limits=limits)
+    if isinstance(source, str | Path | Url):
+        opened: PathOrUrl | Annotations = source
+    else:
+        from polymask.conversion.planning.of_records import opened_records  # quick to start without
+
+        opened = opened_records(source, chosen, executor)
+    log.info("convert %s to %s", opened.path if isinstance(opened, Annotations) else opened, dest or "itself")
+    report = _convert(opened, dest, chosen, executor, progress, preview)
+    report.log()
+    return report
+
+
+def _convert(
+    source: PathOrUrl | Annotations,
+    dest: PathOrUrl | None,
+    chosen: ConvertOptions,
+    executor: "Executor | None",
+    progress: Progress | None,
+    preview: PathOrUrl | None,
+) -> Report:
+    """The job that SOURCE and DEST call for."""
     if preview is not None:
         _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
@@ -76,7 +103,7 @@ def convert(
     return _local(source, dest, chosen, executor, progress, preview)
 
 
-def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertOptions) -> None:
+def _refuse_preview(source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions) -> None:
     """Raise `InputError` where a preview has no before and after to show."""
     from polymask.report.html import require_jinja
 
@@ -89,7 +116,7 @@ def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertO
 
 
 def _local(
-    source: PathOrUrl,
+    source: PathOrUrl | Annotations,
     dest: PathOrUrl,
     options: ConvertOptions,
     executor: "Executor | None",
@@ -107,32 +134,10 @@ def _local(
     return report
 
 
-def in_place_options(options: ConvertOptions) -> "ProvenOptions":
-    """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
-    from polymask.in_place.job import ProvenOptions
-
-    options.refuse_folder()
-    if options.to not in ("index", "dataloop"):
-        raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
-    return ProvenOptions(
-        pixel_rule=options.pixel_rule,
-        only=frozenset(options.only),
-        delete_source=options.delete_source,
-        max_delete=options.max_delete,
-        check_images=options.check_images,
-        dry_run=options.dry_run,
-        shard=options.part,
-        workers=options.workers,
-        limits=options.limits,
-        choice=options.choice,
-        add_labels=options.add_labels,
-        update=options.update,
-    )
-
-
 def _in_place(
     url: str, options: ConvertOptions, progress: Progress | None, preview: PathOrUrl | None
 ) -> Report:
+    from polymask.dataloop.jobs.options import in_place_options
     from polymask.dataloop.jobs.run import convert_in_place
 
     if options.annotated_only:
@@ -152,11 +157,18 @@ def _in_place(
     )
 
 
-def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+def _upload(
+    source: PathOrUrl | Annotations, url: str, options: ConvertOptions, progress: Progress | None
+) -> Report:
+    from polymask.dataloop.jobs.options import in_place_options
     from polymask.dataloop.jobs.upload import upload
 
     _refuse_update(options)
-    annotations = open_annotations(source, format=options.from_, options=options.reading)
+    annotations = (
+        source
+        if isinstance(source, Annotations)
+        else open_annotations(source, format=options.from_, options=options.reading)
+    )
     report = upload(
         annotations,
         url,
@@ -171,7 +183,7 @@ def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Prog
 
 def _refuse_update(options: ConvertOptions) -> None:
     if options.update:
-        raise InputError("--update is for datasets that are converted in place", advice="leave --update out")
+        raise InputError("--update is for folders, and datasets in place", advice="leave --update out")
 
 
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
@@ -184,89 +196,9 @@ def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Prog
         raise InputError("--delete-source deletes in place", advice="leave DEST out")
     if options.add_labels:
         raise InputError("--add-labels is for masks that go to a dataset", advice="leave it out")
-    _refuse_update(options)
     dataset = open_dataset(url, workers=options.workers)
     annotations = annotations_of(
         dataset, options.reading, query=options.filter, check_images=options.check_images
     )
     with ThreadPoolExecutor(options.workers) as threads:
         return run_plan(make_plan(annotations, dest, options), executor=threads, progress=progress)
-
-
-def verify(
-    dest: PathOrUrl,
-    *,
-    source: PathOrUrl | None = None,
-    labels: Labels | None = None,
-    rules: Rules | None = None,
-    journal: PathOrUrl | None = None,
-    limits: Limits | None = None,
-    **reading: Unpack[ReadingOptionsDict],
-) -> Report:
-    """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
-
-    A dataset's masks record what they were painted from. `journal` is the journal of a dataset, if it is not
-    in the usual place; it reveals masks that were deleted with their polygons. A folder contains its journal.
-
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or the lost journal
-    or backup without which polygons that were deleted from a folder's source cannot be restored;
-    `LimitError` above `limits`.
-
-    Examples:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as dest:
-        ...     _ = convert("fixtures/shapes/instances.json", dest)
-        ...     verify(dest).unchanged
-        3
-    """
-    from polymask.analysis.verify import failures_text
-
-    report = examine(
-        dest, source=source, labels=labels, rules=rules, journal=journal, limits=limits, **reading
-    )
-    if report.failed:
-        raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
-    return report
-
-
-def examine(
-    dest: PathOrUrl,
-    *,
-    source: PathOrUrl | None = None,
-    labels: Labels | None = None,
-    rules: Rules | None = None,
-    journal: PathOrUrl | None = None,
-    limits: Limits | None = None,
-    progress: Progress | None = None,
-    **reading: Unpack[ReadingOptionsDict],
-) -> Report:
-    """As `verify`, but failed masks are the report's `failures`, and their causes its `notes`."""
-    if is_dataloop(dest):
-        if source is not None:
-            raise InputError(
-                "a dataset's masks record what they were painted from", advice="leave --source out"
-            )
-        from polymask.dataloop.jobs.verification import verify_dataset
-
-        options = ReadingOptions.of(reading, limits=limits)
-        return verify_dataset(
-            str(dest),
-            journal=journal,
-            query=options.filter,
-            where=options.where,
-            limits=options.limits,
-            progress=progress,
-        )
-    refuse_journal(journal)
-    from polymask.analysis.verify import verify_folder
-
-    report = verify_folder(
-        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
-    )
-    from polymask.conversion.dest.losses import report_lost_backups
-    from polymask.conversion.dest.way_back import damage_advice
-
-    if source is None:
-        report.notes += damage_advice(located(dest), [failure.name for failure in report.failures])
-    report_lost_backups(located(dest), report)
-    return report

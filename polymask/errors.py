@@ -28,9 +28,11 @@ can catch either:
 instances.json: $.images: missing
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
+
+MOST_LABELS = 20  # that an advice lists
 
 
 class PolymaskError(Exception):
@@ -210,6 +212,18 @@ def unknown(kind: str, name: str, names: Iterable[str]) -> InputError:
     listed = list(names)
     hint = f"{near} There are" if (near := nearest(name, listed)) else "there are"
     return InputError(f"no {kind} '{name}'", advice=f"{hint}: {', '.join(listed)}")
+
+
+def no_such_label(name: str, names: Sequence[str]) -> LabelError:
+    """The error for a requested label that does not exist, with the existing labels.
+
+    Examples:
+        >>> print(no_such_label("catt", ["cat", "dog"]))
+        no label 'catt'; did you mean 'cat'? There are: cat, dog
+    """
+    listed = ", ".join([*names[:MOST_LABELS], *(["…"] if len(names) > MOST_LABELS else [])])
+    hint = f"{near} There are" if (near := nearest(name, names)) else "there are"
+    return LabelError(f"no label '{name}'", advice=f"{hint}: {listed or 'none'}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Libraries that only some formats need: imported when such a format is read; errors name their extra."""
 
 import struct
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -25,3 +26,15 @@ def library(name: str, *, extra: str, reader: str) -> Any:
     except ImportError:
         package = name.partition(".")[0]
         raise InputError(f"{reader} needs {package}", advice=f"pip install 'polymask[{extra}]'") from None
+
+
+def dataframe(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, index: str | None = None) -> Any:
+    """A pandas `DataFrame` of rows, whose column `index` names them; `InputError` where pandas is missing.
+
+    Examples:
+        >>> dataframe([{"label": "cat", "pixels": 7}], ("label", "pixels"), index="label").pixels["cat"] == 7
+        np.True_
+    """
+    pandas = library("pandas", extra="notebook", reader="a table of pandas")
+    frame = pandas.DataFrame(rows, columns=list(columns))
+    return frame.set_index(index) if index else frame

@@ -25,7 +25,7 @@ REASON_KINDS = {
     "draft": "submit them in the tool that made them, and export again",
     "withdrawn": "take their deletion or cancellation back in the tool that made them, and export again",
     "undrawn": "name them otherwise: the format draws no such label",
-    "label": "add their labels to the --labels file, or leave --labels out",
+    "label": "list all labels that shall be painted in a file for --labels",
     "only": "leave --only out, or name labels that these images have",
     "crowd": "leave --crowd skip out",
     "background": "give their labels a name or a value other than the background's",

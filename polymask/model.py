@@ -4,7 +4,7 @@ Coordinates are x then y, in pixels; pixel (0, 0) covers [0, 1) × [0, 1). Frame
 are (height, width). Arrays in these objects are read-only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, LabelError
-from polymask.validation import Color, as_color, as_frame, as_value, is_text
+from polymask.validation import Color, as_color, as_frame, as_ring, as_value, is_text
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -21,27 +21,9 @@ BoolMask = NDArray[np.bool_]
 IndexMask = NDArray[np.unsignedinteger[Any]]
 
 
-def as_ring(points: ArrayLike) -> Ring:
-    """The points as a read-only (N, 2) float64 array, x then y, implicitly closed.
-
-    Raises `GeometryError` for another shape or a coordinate that is not finite.
-
-    Examples:
-        >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
-        (3, 2)
-    """
-    try:
-        ring = np.array(points, dtype=np.float64, order="C")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
-    if ring.size == 0:
-        ring = ring.reshape(0, 2)
-    if ring.ndim != 2 or ring.shape[1] != 2:
-        raise GeometryError(f"a ring is a list of (x, y) pairs, not an array of shape {ring.shape}")
-    if not np.isfinite(ring).all():
-        raise GeometryError("a ring's coordinates must be finite numbers")
-    ring.flags.writeable = False
-    return ring
+def _exchange(name: str) -> Any:
+    """What makes GeoJSON of geometry: a floor above, and only where it is asked for."""
+    return import_module(f"polymask.raster.exchange.{name}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +60,11 @@ class Polygon:
     def rings(self) -> tuple[Ring, ...]:
         """The exterior, then the holes."""
         return (self.exterior, *self.holes)
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """Its GeoJSON geometry, with which shapely, geopandas and the like take it."""
+        return dict(_exchange("geojson").geometry_of([self]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Polygon) or len(self.rings) != len(other.rings):
@@ -163,7 +150,8 @@ class Instance:
 class ImageRecord:
     """One image's annotations: `name` as in the source, `frame` (height, width) in pixels.
 
-    `etag` changes whenever the record changes in the source.
+    `etag` changes whenever the source's record does. `picture`, where a reader knows it, gives the bytes
+    of the image's own file, or None; it is no part of what the record is, and is not pickled with it.
 
     Examples:
         >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame
@@ -175,15 +163,20 @@ class ImageRecord:
     frame: Frame
     instances: tuple[Instance, ...] = ()
     etag: str = ""
+    picture: Callable[[], bytes | None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instances", tuple(self.instances))
         object.__setattr__(self, "frame", as_frame(self.frame, prefix=f"{self.name}: "))
 
     def _repr_html_(self) -> str:
-        """A drawing of the instances, for notebooks."""
+        """A drawing of the instances over the picture, for notebooks."""
         notebook = import_module("polymask.report.notebook")  # a higher layer, imported only in notebooks
         return str(notebook.record_html(self))
+
+    def _repr_png_(self) -> bytes:
+        """The mask over the picture, for what shows no HTML."""
+        return bytes(import_module("polymask.report.notebook").record_png(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,17 +226,13 @@ class Spans:
         """The number of pixels that the spans cover."""
         return int(self.stop.sum(dtype=np.int64) - self.start.sum(dtype=np.int64))
 
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """The GeoJSON geometry around their pixels: rasterized, it is the same pixels again."""
+        return dict(_exchange("geojson").geometry_of(_exchange("outlines").polygons_around(self)))
+
     def __len__(self) -> int:
         return len(self.row)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelMask:
-    """The (height, width) bool mask of a label, and the ids of the instances that it unites."""
-
-    label: str
-    mask: BoolMask
-    sources: tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,12 +276,3 @@ class Finding:
     image: str
     instance: int | str | None
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Evidence, read back from the sink, of a stored mask: the digest is of its decoded pixels."""
-
-    key: str
-    digest: str
-    location: str

@@ -24,7 +24,7 @@ class LimitsDict(TypedDict, total=False):
 
 
 class ReadingOptionsDict(LimitsDict, total=False):
-    """The options of every function that reads annotations; `labels` they name themselves."""
+    """The options of every function that reads annotations; `labels` and `split` they name themselves."""
 
     from_: str | None
     images: str | Location | None
@@ -48,6 +48,7 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     """The options of `convert`."""
 
     labels: Labels | None
+    split: str
     check_images: bool
     pixel_rule: str
     overlap: str
@@ -64,12 +65,13 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     to: str
     copy_images: bool
     picture_format: str | None
-    split: str
     split_ratio: str | Sequence[float] | None
+    split_by: str | None
     seed: int
     add_labels: bool
     overwrite: bool
     update: bool
+    prune: bool
     dry_run: bool
     delete_source: bool
     max_delete: int | None
@@ -78,3 +80,6 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     workers: int
     shard: Shard | str | None
     scheduler: str | None
+
+
+ConvertOptions = ConvertOptionsDict  # as users name it: `options: polymask.ConvertOptions = {"to": "voc"}`

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from polymask.errors import PolymaskError
 from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
+from polymask.log import log
 from polymask.model import Conflict, Skipped
 from polymask.painting.accounted import CROWD, VOID, VOID_CROWD
 
@@ -105,6 +106,15 @@ class Report:
         """Tables of labels and conflicts, as notebooks show them."""
         notebook = import_module("polymask.report.notebook")  # a higher layer, needed in notebooks only
         return str(notebook.report_html(self))
+
+    def log(self) -> None:
+        """Tell the package's log what failed, what is noted, and the sums."""
+        for failure in self.failures:
+            log.warning("failed: %s: %s", failure.name, failure.reason)
+        for note in self.notes:
+            log.info("noted: %s", note)
+        counts = self.images, self.written, self.unchanged, self.failed, self.deleted
+        log.info("done: %d images, %d written, %d unchanged, %d failed, %d polygons deleted", *counts)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain lists, dicts, numbers and strings, in a fixed order."""

@@ -1,11 +1,15 @@
-"""Checks of values that callers pass: whole numbers, frames, pixel values, colors, names.
+"""Checks of values that callers pass: whole numbers, frames, pixel values, colors, names, rings.
 
 numpy's integers become Python's, which do not overflow; values of a wrong kind are refused at once.
 """
 
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, InputError, LabelError
 
@@ -43,6 +47,26 @@ def as_frame(frame: Any, *, prefix: str = "") -> tuple[int, int]:
     if height <= 0 or width <= 0:
         raise GeometryError(f"{prefix}a frame of {height} × {width} has no pixels")
     return height, width
+
+
+def require_pattern(owner: str, pattern: Any) -> None:
+    """Raise `InputError`, about `owner`, unless the text is a regular expression.
+
+    Examples:
+        >>> require_pattern("--split-by", "(p[0-9]+")
+        Traceback (most recent call last):
+        polymask.errors.InputError: --split-by (p[0-9]+: missing ), unterminated subpattern at position 0; ...
+    """
+    if not isinstance(pattern, str):
+        raise InputError(f"{owner} is a text, not {pattern!r}")
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise InputError(
+            f"{error}",
+            place=f"{owner} {pattern}",
+            advice="write `\\` before a character that stands for itself",
+        ) from None
 
 
 def as_value(owner: str, value: Any) -> int:
@@ -122,3 +146,26 @@ def listed(value: Any) -> list[Any]:
         ([1], [])
     """
     return value if isinstance(value, list) else []
+
+
+def as_ring(points: ArrayLike) -> NDArray[np.float64]:
+    """The points as a read-only (N, 2) float64 array, x then y, implicitly closed.
+
+    Raises `GeometryError` for another shape or a coordinate that is not finite.
+
+    Examples:
+        >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
+        (3, 2)
+    """
+    try:
+        ring = np.array(points, dtype=np.float64, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
+    if ring.size == 0:
+        ring = ring.reshape(0, 2)
+    if ring.ndim != 2 or ring.shape[1] != 2:
+        raise GeometryError(f"a ring is a list of (x, y) pairs, not an array of shape {ring.shape}")
+    if not np.isfinite(ring).all():
+        raise GeometryError("a ring's coordinates must be finite numbers")
+    ring.flags.writeable = False
+    return ring

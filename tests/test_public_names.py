@@ -2,13 +2,15 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import polymask
 from polymask import errors
-from polymask.analysis.check import FINDING_KINDS
+from polymask.analysis.findings import FINDING_KINDS
 from polymask.cli.app import cli
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -30,6 +32,13 @@ def test_all_is_sorted_and_complete() -> None:
     assert set(ERRORS) <= set(polymask.__all__)
     for name in polymask.__all__:
         assert hasattr(polymask, name)
+
+
+@pytest.mark.parametrize("use", ["training.MaskDataset", "dataloop.convert_item", "preview"])
+def test_rooms_are_reachable_after_importing_the_package(use: str) -> None:
+    """Nobody has to know what else to import; in a process that has imported nothing else."""
+    command = f"import polymask; assert callable(polymask.{use}); assert callable(polymask.preview)"
+    subprocess.run([sys.executable, "-c", command], check=True, timeout=60)
 
 
 def test_the_reference_shows_every_public_name() -> None:

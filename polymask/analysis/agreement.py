@@ -9,8 +9,8 @@ import numpy as np
 
 from polymask.analysis.masks.label_sets import LabelSets
 from polymask.analysis.masks.mask_sets import MaskSet
-from polymask.errors import LimitError, PolymaskError
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, no_such_label
+from polymask.errors import LimitError, PolymaskError, no_such_label
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.model import IndexMask
 

@@ -1,13 +1,10 @@
-"""Finds oddities in annotations before they cost anything.
-
-`FINDING_KINDS` is the table of findings. `RANKS` says what a finding means to `convert`: it blocks the
-run, it is dropped, or it is merely odd.
-"""
+"""Finds oddities in annotations before they cost anything."""
 
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 from polymask.analysis.check_labels import of_labels
+from polymask.analysis.findings import Findings
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
@@ -28,47 +25,6 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 
-FINDING_KINDS = {
-    "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
-    "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
-    "unknown-label": "a label that the label map of --labels does not have; `convert` refuses it",
-    "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
-    "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
-    "duplicate-id": "an annotation id that occurs more than once; all are painted",
-    "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
-    "self-touch": "a ring meets itself without crossing",
-    "duplicate-point": "a point repeats the one before it",
-    "out-of-frame": "points lie outside the image; what lies outside is clipped",
-    "zero-area": "a ring encloses nothing, and paints nothing",
-    "tiny-part": "a ring encloses no pixel center, and paints nothing",
-    "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
-    "missing-image": "the picture is not there, or cannot be read",
-    "size-mismatch": "the picture has another size than the annotations say",
-    "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
-    "similar-labels": "labels that differ in case, spaces, hyphens or Unicode form alone; each is painted",
-}
-BLOCKS, DROPPED, ODD = "blocks", "dropped", "odd"
-RANKS = {
-    BLOCKS: "`convert` refuses the source, unless --skip-invalid leaves it out",
-    DROPPED: "not painted, and listed",
-    ODD: "painted as it is",
-}
-_RANK_OF = {
-    **dict.fromkeys(("invalid", "unknown-label"), BLOCKS),
-    **dict.fromkeys(("nothing-painted", "unsupported", "not-painted", "zero-area", "tiny-part"), DROPPED),
-}
-
-
-def rank_of(kind: str) -> str:
-    """The rank of a kind of finding, one of `RANKS`: its consequence in `convert`.
-
-    Examples:
-        >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
-        ('blocks', 'dropped', 'odd')
-    """
-    return _RANK_OF.get(kind, ODD)
-
-
 _SAME_SIZE = {
     2: "mirrored",
     3: "upside down",
@@ -80,14 +36,16 @@ def check(
     source: str | Location,
     *,
     labels: Labels | None = None,
+    split: str | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
-) -> list[Finding]:
+) -> Findings:
     """All oddities of an annotation file, image by image; with `images`, of its pictures too.
 
-    `labels` are the labels that the annotations should have; `reading` are the options of reading. Raises
-    `FormatError` where the file as a whole cannot be read.
+    `labels` are the labels that the annotations should have; `split` looks at the images of that split
+    only; `reading` are the options of reading. Raises `FormatError` where the file as a whole cannot be
+    read. Notebooks show the findings as tables.
 
     Examples:
         >>> for finding in check("fixtures/odd/instances.json"):
@@ -95,11 +53,13 @@ def check(
         self-intersection bowtie.png 1
         out-of-frame bowtie.png 2
     """
-    options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
+    named = {"labels": labels, "split": split, "skip_invalid": True}
+    options = ReadingOptions.of({**reading, **named}, limits=limits)
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
-    label_findings = of_labels(annotations, options.label_map)
-    return [*label_findings, *findings(annotations, options.pictures, options.limits, progress=progress)]
+    label_findings = of_labels(annotations, options.labels)
+    of_images = findings(annotations, options.pictures, options.limits, progress=progress)
+    return Findings([*label_findings, *of_images], skip_invalid=bool(reading.get("skip_invalid")))
 
 
 def findings(
@@ -230,7 +190,7 @@ def _of_needed_pictures(annotations: Annotations) -> Iterator[Finding]:
     try:
         require_pictures(annotations, every=False)
     except InputError as error:
-        yield Finding("invalid", "", None, str(error))
+        yield Finding("no-picture", "", None, str(error))
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:
@@ -238,10 +198,10 @@ def _of_names(names: Sequence[str]) -> Iterator[Finding]:
     paths: list[tuple[str, str]] = []
     for name in names:
         try:
-            paths.append((f"{stem(safe_path(name))}.png", name))
+            paths.append((safe_path(f"masks/{stem(safe_path(name))}.png"), name))
         except InputError as error:
-            yield Finding("invalid", name, None, str(error))
+            yield Finding("image-name", name, None, str(error))
     try:
         refuse_collisions(lambda: paths)
     except InputError as error:  # names the first collision, as `convert` does
-        yield Finding("invalid", "", None, str(error))
+        yield Finding("image-name", "", None, str(error))

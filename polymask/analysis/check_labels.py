@@ -5,21 +5,24 @@ from collections.abc import Iterable, Iterator
 from unicodedata import normalize
 
 from polymask.formats import Annotations
-from polymask.labels.label_files import quoted
-from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap, unknown_label
+from polymask.formats.known_labels import missing_labels, painted_labels
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap
+from polymask.labels.texts.name_lines import quoted
 from polymask.model import Finding
 
 _GAP = re.compile(r"[\s_-]+")
 _SPECIAL = BACKGROUND_NAMES | VOID_NAMES
 
 
-def of_labels(annotations: Annotations, label_map: LabelMap | None) -> Iterator[Finding]:
-    """Findings for labels that are missing from the label map, if there is one, and for similar labels."""
-    if label_map:
-        for name, instances in annotations.used.items():
-            if name not in label_map:
-                message = f"{unknown_label(name, label_map.names)} ({instances} instances)"
-                yield Finding("unknown-label", "", None, message)
+def of_labels(annotations: Annotations, labels: Labels | None) -> Iterator[Finding]:
+    """Findings for labels that `labels`, else the source's own table, does not have, and for similar labels.
+
+    Raises `LabelError` for `labels` that make no label map.
+    """
+    label_map = painted_labels(annotations, labels)
+    for missing in missing_labels(annotations, label_map, labels):
+        yield Finding("unknown-label", "", None, missing.reason)
     names = dict.fromkeys([*(name for name, _ in annotations.categories), *annotations.used])
     for group in similar(names, label_map):
         yield Finding("similar-labels", "", None, _message(group, annotations))

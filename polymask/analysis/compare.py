@@ -1,8 +1,10 @@
 """Compares two sets of masks pixel by pixel: IoU and counts by label, worst images, confused labels."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,10 +17,11 @@ from polymask.analysis.masks.mask_sets import (
     MaskSet,
     chosen_masks,
     mask_set,
-    matched,
     open_sources,
 )
+from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError
+from polymask.extras import dataframe
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT
@@ -79,8 +82,8 @@ class Comparison(Mapping[str, float]):
 
     @property
     def mean_iou(self) -> float:
-        """The mean over the labels that either set has; 1 where there are none."""
-        return mean_iou(self.labels)
+        """The mean over the labels that either set has; 1 where there are none, NaN without any image."""
+        return mean_iou(self.labels) if self.images else math.nan
 
     @property
     def worst(self) -> list[tuple[str, float]]:
@@ -102,7 +105,7 @@ class Comparison(Mapping[str, float]):
         for (truth, other), pixels in self.confusion.items():
             rows.setdefault(truth, {})[other] = pixels
         return {
-            "mean_iou": self.mean_iou,
+            "mean_iou": self.mean_iou if self.images else None,
             "labels": _plain(self.labels),
             "images": len(self.images),
             "differing_pixels": self.differing_pixels,
@@ -118,12 +121,26 @@ class Comparison(Mapping[str, float]):
             "failures": [{"name": failure.name, "reason": failure.reason} for failure in self.failures],
         }
 
+    def to_dataframe(self) -> Any:
+        """A pandas `DataFrame` with a row a label: iou, intersection, union, truth_pixels, other_pixels.
+
+        Raises `InputError` where pandas is not installed.
+        """
+        rows = [{"label": name, **asdict(score)} for name, score in self.labels.items()]
+        return dataframe(rows, ("label", *LabelScore.__slots__), index="label")
+
+    def _repr_html_(self) -> str:
+        """Tables of scores and mistakes, as notebooks show them."""
+        notebook = import_module("polymask.report.notebook")  # a room beside, and only in a notebook
+        return str(notebook.comparison_html(self))
+
 
 def compare(
     truth: Masks,
     other: Masks,
     labels: Labels | None = None,
     *,
+    split: str | None = None,
     with_background: bool = False,
     ignore: str | Iterable[str] = (),
     limits: Limits | None = None,
@@ -135,11 +152,12 @@ def compare(
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a
-    label file, a label map, names for the values from 1 on, or {name: value}; `reading` are the options
-    of reading. Pixels that are void in `truth` do not count, nor do labels that the scorers of its layout
-    do not evaluate (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs, nor do the labels to
-    `ignore`: where `truth` has them, pixels do not count, and they have no score. Background has no score
-    without `with_background`. Labels are matched by name.
+    label file, a label map, names for the values from 1 on, or {name: value}; `split` compares the images
+    of that split only, which one set may tell for both; `reading` are the options of reading. Pixels that
+    are void in `truth` do not count, nor do labels that the scorers of its layout do not evaluate
+    (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs, nor do the labels to `ignore`: where
+    `truth` has them, pixels do not count, and they have no score. Background has no score without
+    `with_background`. Labels are matched by name.
 
     Where a side has a mask for each label, each label is scored by its mask, even where other labels cover
     it; annotations on the other side then give label masks too. An index mask gives a label only the pixels
@@ -157,7 +175,7 @@ def compare(
         >>> dict(compare(truth, other, ["cat", "dog"], ignore="cat"))
         {'dog': 1.0}
     """
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     sets = _mask_sets((truth, other), options)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import Any, Unpack
 
 import numpy as np
 
 from polymask.analysis.masks.label_sets import LabelMasks, LabelSets
 from polymask.analysis.masks.mask_sets import MaskSet, open_sources
+from polymask.extras import dataframe
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
@@ -99,6 +101,26 @@ class Statistics:
             ],
         }
 
+    def to_dataframe(self, *, per_image: bool = False) -> Any:
+        """A pandas `DataFrame` with a row a label: instances, pixels, images; or a row an image and label.
+
+        Raises `InputError` where pandas is not installed.
+        """
+        if not per_image:
+            rows = [{"label": name, **counts} for name, counts in self.labels.items()]
+            return dataframe(rows, ("label", "instances", "pixels", "images"), index="label")
+        listed = [
+            {**image, "label": name, **counts}
+            for image in self.to_dict()["per_image"]
+            for name, counts in image["labels"].items()
+        ]
+        return dataframe(listed, ("name", "height", "width", "label", "instances", "pixels"))
+
+    def _repr_html_(self) -> str:
+        """Tables of labels, as notebooks show them."""
+        notebook = import_module("polymask.report.notebook")  # a room beside, and only in a notebook
+        return str(notebook.statistics_html(self))
+
 
 def _labels_of(image: ImageCounts) -> dict[str, int]:
     names = dict.fromkeys([*image.pixels, *image.instances])
@@ -109,6 +131,7 @@ def stats(
     path: str | Location,
     *,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     workers: int = 1,
@@ -117,7 +140,8 @@ def stats(
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
-    `labels` names the values where the folder does not; `reading` are the options of reading.
+    `labels` names the values where the folder does not; `split` counts the images of that split only;
+    `reading` are the options of reading.
 
     In annotations, a pixel of several labels counts once, for the label on top under `rules` (default: the
     later instance). In stored label masks, it counts for each of its labels.
@@ -127,7 +151,7 @@ def stats(
         >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
         3
     """
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     (opened,) = open_sources([located(path)], options)
     if isinstance(opened, MaskSet):
         return _of_masks(opened, workers, progress)

@@ -1,12 +1,15 @@
 """Prove stored masks again: against the manifest's digests, or against the annotations."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 from polymask.analysis.diagnose import Case, likely_causes
 from polymask.analysis.masks.label_sets import LabelSets
-from polymask.analysis.masks.mask_sets import MaskSet, chosen_masks_in, matched, open_mask_folder
+from polymask.analysis.masks.mask_folders import open_mask_folder
+from polymask.analysis.masks.mask_sets import MaskSet, chosen_masks_in, sources_in_split
+from polymask.analysis.masks.matching import matched
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -15,14 +18,17 @@ from polymask.errors import (
     NotFound,
     PolymaskError,
     ProofError,
+    naming,
 )
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
+from polymask.formats.reading.images.splits import images_in_split
 from polymask.formats.selection import open_chosen, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts.common.read_back import Folder, MaskFolder
+from polymask.layouts.common.stored_splits import images_by_split
 from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Skipped
@@ -32,7 +38,7 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import DIGESTS, combined_sha256, kind_of
 from polymask.results import Report
 from polymask.storage.image_names import stem
-from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.manifest import MANIFEST, Entries, file_and_part, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
@@ -56,6 +62,7 @@ def verify_folder(
     *,
     source: str | Location | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -67,7 +74,8 @@ def verify_folder(
     compared. With `source`, an annotation file, masks that any tool made are compared with
     the annotations, painted under the manifest's rules if there is one, else under `rules`
     (default: the pixel rule `center`, later instances on top). `labels` names the values of masks
-    without names; `reading` are the options of reading, of which `where` chooses masks too.
+    without names; `split` takes the images of that split only; `reading` are the options of reading, of which
+    `where` chooses masks too.
 
     Masks that are damaged, missing or different are the report's `failures`; its `notes` name the
     likely causes of the differences. Raises `InputError` where there is nothing to prove, `LimitError`
@@ -75,17 +83,18 @@ def verify_folder(
     """
     folder = located(dest)
     if not folder.is_dir():
-        raise NotFound("no such folder", file=folder)
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+        raise NotFound("no such folder", file=folder, exit_code=InputError.exit_code)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     if source is None:
         return _against_manifest(Folder(listed_once(folder), options.limits), options, progress)
-    annotations = open_chosen(source, options)
-    require_pictures(annotations, every=False)
-    masks = chosen_masks_in(folder, options)
+    of_all = replace(options, split=None) if options.split else options
+    annotations, masks = open_chosen(source, of_all), chosen_masks_in(folder, of_all)
     if masks is None:
         raise InputError(
             "no masks that can be read back", file=folder, advice="name the folder that holds them"
         )
+    annotations, masks = sources_in_split([annotations, masks], options.split)
+    require_pictures(annotations, every=False)
     return _against_source(masks, annotations, rules, progress)
 
 
@@ -98,16 +107,13 @@ def _against_manifest(folder: Folder, options: ReadingOptions, progress: Progres
             file=path / MANIFEST,
             advice="masks of other tools are verified against the annotations, with --source",
         )
-    names = [name for name in entries if options.takes_image(name)]
-    refuse_no_image(names, list(entries), options.where)
+    masks, problem = _stored(folder, next(iter(entries.values()))["mask"])
+    in_split = _in_split(folder, masks.layout if masks else "", entries, options.split)
+    names = [name for name in in_split if options.takes_image(name)]
+    refuse_no_image(names, in_split, options.where)
     report = Report(images=len(names))
-    first = entries[names[0]]
-    try:
-        masks = _stored(folder, first["mask"])
-    except LimitError:
-        raise
-    except PolymaskError as error:
-        report.failures = [Skipped(name, str(error)) for name in names]
+    if problem:
+        report.failures = [Skipped(name, problem) for name in names]
         return report
     for (name,) in reported(([name] for name in names), len(names), progress):
         try:
@@ -121,8 +127,26 @@ def _against_manifest(folder: Folder, options: ReadingOptions, progress: Progres
     return report
 
 
-def _stored(folder: Folder, mask: str) -> MaskFolder | None:
-    return overlays(folder) if mask.startswith("overlay/") else open_mask_folder(folder)
+def _in_split(folder: Folder, layout: str, entries: Entries, split: str | None) -> Sequence[str]:
+    """The names of the images of a split in a manifest; all names for None."""
+    if split is None:
+        return list(entries)
+    names = {stem(name): name for name in entries}
+    by_stem = {short: entries[name] for short, name in names.items()}
+    masks = {short: entry["mask"] for short, entry in by_stem.items()}
+    with naming(folder.path):
+        images = images_in_split(images_by_split(folder, layout, masks, by_stem), split)
+    return [name for short, name in names.items() if short in images]
+
+
+def _stored(folder: Folder, mask: str) -> tuple[MaskFolder | None, str]:
+    """The masks of a folder, or why they cannot be read; neither for an unknown layout."""
+    try:
+        return (overlays(folder) if mask.startswith("overlay/") else open_mask_folder(folder)), ""
+    except LimitError:
+        raise
+    except PolymaskError as error:
+        return None, str(error)
 
 
 def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
@@ -134,13 +158,13 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     try:
         mask, kind = str(entry["mask"]), kind_of(entry)
         claimed = entry[kind]
-        safe_path(mask.partition("#")[0])
+        safe_path(file_and_part(mask)[0])
     except (KeyError, InputError):
         return "its line in the manifest is damaged"
     if entry.get("labels") == {}:
         return ""
     if folder is None:
-        is_present = (path / mask.partition("#")[0]).is_file()
+        is_present = (path / file_and_part(mask)[0]).is_file()
         return f"{mask}: {'not of a layout that polymask reads back' if is_present else 'missing'}"
     try:
         same = _digest(folder, mask, kind, entry.get("labels")) == claimed

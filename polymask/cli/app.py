@@ -1,9 +1,7 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
 import sys
-from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -13,13 +11,14 @@ import polymask
 from polymask.cli import signals
 from polymask.cli.commands import (
     compare_command,
-    emulate_command,
     preview_command,
     remove_masks_command,
     restore_command,
     stats_command,
     verify_command,
 )
+from polymask.cli.config import json_wanted
+from polymask.cli.emulate import emulate_command
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.terminal import (
     Bar,
@@ -30,7 +29,8 @@ from polymask.cli.terminal import (
     tolerating_full_disk,
     with_advice,
 )
-from polymask.cli.text import findings_text, summary
+from polymask.cli.text import findings_text, how_to_look, summary
+from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -107,6 +107,9 @@ def convert_command(
         target = dest or source
         target = f"{target} (dry run: nothing was written)" if options["dry_run"] else target
         click.echo(emphasized(summary(report, target)))
+        in_folder = dest if dest and not is_dataloop(dest) else ""
+        if report.written and not report.dry_run and (hint := how_to_look(in_folder, options["to"])):
+            click.echo(f"\n{hint}")
         if preview:
             click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:
@@ -146,24 +149,18 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     polymask check dataloop://project/dataset/folder
 
     Lists findings that block (`convert` would refuse the source), are dropped (not painted), or are odd:
-    the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0.
+    the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0; what
+    --skip-invalid leaves out is dropped.
     """
     with Bar(quiet=quiet) as bar:
         findings = polymask.check(source, progress=bar, **options)
-    from polymask.analysis.check import BLOCKS, FINDING_KINDS, RANKS, rank_of
+    from polymask.analysis.findings import BLOCKS  # quick to start without
 
-    counts = Counter(finding.kind for finding in findings)
-    ranks = Counter(rank_of(finding.kind) for finding in findings)
     if as_json:
-        document = {
-            "findings": [asdict(finding) for finding in findings],
-            "counts": {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]},
-            "ranks": {rank: ranks[rank] for rank in RANKS if ranks[rank]},
-        }
-        print_json(document)
+        print_json(findings.to_dict())
     else:
         click.echo(findings_text(findings))
-    if ranks[BLOCKS]:
+    if BLOCKS in findings.ranks:
         sys.exit(2)
 
 
@@ -230,11 +227,11 @@ def _run() -> None:
     except click.exceptions.Abort:
         _stop()
     except PolymaskError as error:
-        if "--json" in sys.argv:
+        if json_wanted(sys.argv):
             _print_error(error.to_dict())
         fail(with_advice(error), error.exit_code)
     except click.ClickException as error:
-        if "--json" in sys.argv:
+        if json_wanted(sys.argv):
             _print_error(_usage_error(error))
         with tolerating_full_disk():
             error.show()

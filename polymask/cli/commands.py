@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from polymask.api import examine
 from polymask.cli.flags import (
     JSON,
     NO_BAR,
@@ -20,11 +19,12 @@ from polymask.cli.flags import (
     rule_flags,
 )
 from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
-from polymask.cli.text import comparison_text, statistics_text
+from polymask.cli.text import comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.limits import Limits
 from polymask.parallel.pool import available
+from polymask.proving import examine
 from polymask.results import Report
 from polymask.undo import remove_masks, restore
 
@@ -130,25 +130,33 @@ def verify_command(
 @click.command("stats", cls=GroupedCommand)
 @click.argument("path")
 @reading_flags
+@extra("--weights", is_flag=True, help="Weights of the labels for a loss: median frequency balancing.")
 @WORKERS
 @NO_BAR
 @JSON
-def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool, **options: Any) -> None:
+def stats_command(
+    path: str, *, weights: bool, workers: int | None, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Count instances and painted pixels by label, of annotations or of a folder of masks.
 
     \b
     polymask stats instances.json
     polymask stats masks/ --json
+    polymask stats masks/ --split train --weights
     polymask stats dataloop://project/dataset --predictions keep
     """
     from polymask.analysis.stats import stats
+    from polymask.training.classes import class_weights
 
     with Bar(quiet=quiet) as bar:
         statistics = stats(path, workers=workers or available(), progress=bar, **options)
+    weight_of = class_weights(statistics) if weights else {}
     if as_json:
-        print_json(statistics.to_dict())
+        print_json(statistics.to_dict() | ({"weights": dict(weight_of)} if weights else {}))
     else:
         click.echo(emphasized(statistics_text(statistics)))
+        if weights:
+            click.echo(weights_text(weight_of))
 
 
 @click.command("preview", cls=GroupedCommand)
@@ -256,7 +264,7 @@ def remove_masks_command(
     were deleted for: `polymask restore` them first (exit 2). It can be run again.
     """
     with Bar(quiet=quiet) as bar:
-        limits = Limits(**{each.name: options.pop(each.name) for each in fields(Limits)})
+        limits = Limits(**{limit.name: options.pop(limit.name) for limit in fields(Limits)})
         report = remove_masks(
             dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
         )
@@ -278,22 +286,3 @@ def _exit_with_failures(report: Report) -> None:
         click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)
     if report.exit_code:
         sys.exit(report.exit_code)
-
-
-@click.command("emulate", cls=GroupedCommand)
-@extra("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free port.")
-@extra("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
-@extra("--images", metavar="DIR", help="The pictures of the COCO file.")
-@extra("--store", metavar="DIR", help="Keep all data here, to continue later.")
-def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
-    """Run a local Dataloop on loopback, to try and to test against.
-
-    \b
-    polymask emulate --port 8000 --seed instances.json --images pictures/
-
-    Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
-    Ctrl-C stops it.
-    """
-    from polymask.dataloop.emulator import serve
-
-    serve(port, seed, images=images, store=store, ready=click.echo)

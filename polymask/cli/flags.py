@@ -7,10 +7,14 @@ from typing import Any
 
 import click
 
+from polymask._version import __version__
+from polymask.cli import config
+from polymask.cli.terminal import start_log
 from polymask.conversion.options import ConvertOptions
 from polymask.flag import GROUPS, Flag, flag_of, spelled
 from polymask.formats.options import ReadingOptions
 from polymask.limits import Limits
+from polymask.log import log
 from polymask.model import Frame
 from polymask.painting.painting import Rules
 
@@ -27,6 +31,26 @@ class GroupedOption(click.Option):
 
 class GroupedCommand(click.Command):
     """A command whose help lists its flags in groups."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; what is wrong with a value of a file or a variable names that."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            origin = config.origin_of(ctx, error.param.name or "") if error.param else "default"
+            if origin not in ("default", "command line"):
+                message = f"{error.message} ({origin})"
+                raise click.BadParameter(message, ctx, error.param, error.param_hint) from None
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, or print its options; the log tells which."""
+        log.info("polymask %s: %s", __version__, ctx.info_name)
+        if not ctx.meta.get(_PRINT):
+            return super().invoke(ctx)
+        written = config.as_json if ctx.params.get("as_json") else config.as_toml
+        click.echo(written(ctx.info_name or "", config.resolved(ctx)))
+        return None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flags below the titles of their groups."""
@@ -146,7 +170,49 @@ def rule_flags(condition: str = "") -> Decorator:
     return with_rules
 
 
+def _start_log(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value:
+        start_log()
+
+
+VERBOSE = extra(
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_start_log,
+    help="A log with times on stderr, instead of a bar.",
+)
+
+
+def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    config.load(ctx, value)
+
+
+def _note_print(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    ctx.meta[_PRINT] = bool(value)
+
+
+_PRINT = "polymask.print_config"
+CONFIG = _decorated(
+    [
+        extra(
+            "--config",
+            metavar="FILE",
+            is_eager=True,  # so that the others find what it says
+            expose_value=False,
+            callback=_load_config,
+            help="Options in TOML, by their flags' names; flags win over it, it over POLYMASK_… variables.",
+        ),
+        extra(
+            "--print-config",
+            is_flag=True,
+            expose_value=False,
+            callback=_note_print,
+            help="Print every option with where it comes from, and stop.",
+        ),
+    ]
+)
 JSON = extra("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-QUIET = extra("--quiet", is_flag=True, help="No bar, and no summary.")
-NO_BAR = extra("--quiet", is_flag=True, help="No bar.")
+QUIET = _decorated([extra("--quiet", is_flag=True, help="No bar, and no summary."), VERBOSE, CONFIG])
+NO_BAR = _decorated([extra("--quiet", is_flag=True, help="No bar."), VERBOSE, CONFIG])
 WORKERS = option_named("workers", help="Processes.")

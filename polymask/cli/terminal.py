@@ -11,21 +11,24 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from polymask.errors import PolymaskError
+from polymask.log import log, logger
 
 SHORT = 1.0  # seconds; a shorter run needs no bar
+OFTEN = 10.0  # seconds between two lines of a log that tell how far a run is
 
 
 class Bar:
     """A progress bar on a terminal; elsewhere a line at the end, if the run was not short."""
 
     def __init__(self, *, quiet: bool = False, unit: str = "images") -> None:
-        self.quiet, self.unit = quiet, unit
+        self.quiet, self.unit = quiet or log.is_heard, unit
+        self._told = 0.0
         self._bar: Any = None
         self._began, self._total, self._done = time.perf_counter(), 0, 0
 
     def start(self, images: int) -> None:
         """Begin, with the total number of images."""
-        self._total, self._began = images, time.perf_counter()
+        self._total, self._began, self._told = images, time.perf_counter(), 0.0
         if not self.quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -39,8 +42,15 @@ class Bar:
     def advance(self, images: int) -> None:
         """Count further images as done."""
         self._done += images
+        if log.is_heard:
+            self._tell_log(time.perf_counter() - self._began)
         if self._bar is not None:
             self._bar.update(images)
+
+    def _tell_log(self, seconds: float) -> None:
+        if seconds - self._told >= OFTEN:
+            self._told = seconds
+            log.info("%d of %d %s", self._done, self._total, self.unit)
 
     def __enter__(self) -> "Bar":
         return self
@@ -65,6 +75,16 @@ def logged(finished: int, total: int, unit: str, seconds: float) -> str:
         'polymask: 90 of 100 images in 3.0 s (30/s)'
     """
     return f"polymask: {finished:,} of {total:,} {unit} in {seconds:.1f} s ({finished / seconds:,.0f}/s)"
+
+
+def start_log() -> None:
+    """Write the package's log to stderr, each line with its time."""
+    import logging  # quick to start without
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    logger().addHandler(handler)
+    logger().setLevel(logging.INFO)
 
 
 def shows_colors(stream: TextIO) -> bool:

@@ -1,5 +1,6 @@
 """Reports, findings, comparisons and statistics as text for people."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ from polymask.results import Report
 
 if TYPE_CHECKING:
     from polymask.analysis.compare import Comparison
+    from polymask.analysis.findings import Findings
     from polymask.analysis.stats import Statistics
 
 MOST_LINES = 12
 MOST_WORST = 5
 MOST_EXAMPLES = 3
 NOTHING = "nothing-painted"
+FOR_PEOPLE = ("overlay", "dataloop")  # layouts that are looked at as they are, or on the platform
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -61,6 +64,19 @@ def summary(report: Report, dest: object) -> str:
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
+
+
+def how_to_look(dest: str, layout: str) -> str:
+    """How to see the masks in a folder, which a viewer of pictures shows as black; empty where it does not.
+
+    Examples:
+        >>> how_to_look("my masks", "index")
+        "Label values look black in a viewer. To see them: polymask preview 'my masks' -o look.html"
+    """
+    if not dest or layout in FOR_PEOPLE:
+        return ""
+    command = shlex.join(["polymask", "preview", dest, "-o", "look.html"])
+    return f"Label values look black in a viewer. To see them: {command}"
 
 
 def _unchanged(report: Report) -> str:
@@ -131,21 +147,29 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return [f"{title} ({len(lines):,}):", *shown, *_unlisted(len(lines), MOST_LINES)]
 
 
-def findings_text(findings: Iterable[Finding]) -> str:
+def findings_text(findings: "Findings") -> str:
     """Findings by rank and kind: the number and the first few of each kind."""
-    from polymask.analysis.check import RANKS, rank_of
+    from polymask.analysis.findings import RANKS
 
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
     lines: list[str] = []
+    rank_by_kind = {kind: findings.rank(group[0]) for kind, group in kinds.items()}
     for rank, meaning in RANKS.items():
-        ranked = {kind: group for kind, group in kinds.items() if rank_of(kind) == rank}
+        ranked = {kind: group for kind, group in kinds.items() if rank_by_kind[kind] == rank}
         if ranked:
-            lines += [f"{rank.capitalize()}: {meaning}", *_folded(ranked), ""]
-    counts = sorted(kinds, key=lambda kind: (list(RANKS).index(rank_of(kind)), -len(kinds[kind])))
+            lines += [f"{rank.capitalize()}: {meaning}{_way_out(rank, ranked)}", *_folded(ranked), ""]
+    counts = sorted(kinds, key=lambda kind: (list(RANKS).index(rank_by_kind[kind]), -len(kinds[kind])))
     totals = ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in counts)
     return "\n".join([*lines, totals or "Nothing odd found."])
+
+
+def _way_out(rank: str, kinds: Iterable[str]) -> str:
+    """The flag that leaves out the blocking findings, if it leaves out all of them."""
+    from polymask.analysis.findings import BLOCKS, LEFT_OUT
+
+    return ", unless --skip-invalid leaves it out" if rank == BLOCKS and set(kinds) <= set(LEFT_OUT) else ""
 
 
 def _folded(kinds: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
@@ -173,7 +197,9 @@ def comparison_text(comparison: "Comparison") -> str:
     """The mean, the labels from worst to best, the worst images, and the most confused labels."""
     lines = [
         f"{len(comparison.images):,} images compared, {comparison.differing_pixels:,} px differ",
-        f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels",
+        f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels"
+        if comparison.images
+        else "no image could be compared, so there is no IoU",
         *_scores(comparison),
         *_splits(comparison),
         *_worst_images(comparison),
@@ -248,3 +274,9 @@ def statistics_text(statistics: "Statistics") -> str:
             f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
         ]
     )
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """The weight of background and each label, in the order of their values."""
+    rows = [(name, f"{weight:.4f}") for name, weight in weights.items()]
+    return "\n".join(["", *text_table(("label", "weight"), rows)])

@@ -38,7 +38,7 @@ class PictureFinder:
         picture may have. Raises `InputError` for an unsafe name, and where several pictures may be meant: in
         different folders, or of different sizes.
         """
-        pictures = (self._named(each, beside) for each in dict.fromkeys((name, *others)))
+        pictures = (self._named(alias, beside) for alias in dict.fromkeys((name, *others)))
         return self._agreed(name, [file for file in pictures if file])
 
     def find_stem(

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.analysis.masks.mask_sets import open_mask_folder
+from polymask.analysis.masks.mask_folders import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.deleted import is_deleted

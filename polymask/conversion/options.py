@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.errors import InputError
-from polymask.flag import flag_of, option, spelled
+from polymask.flag import flag_of, option, spelled, split_priority
 from polymask.formats.options import ReadingOptions
 from polymask.labels.palettes import PALETTES
 from polymask.layouts import LAYOUTS, PICTURE_FORMATS, STUFF_LAYOUT, Layout
@@ -15,6 +15,7 @@ from polymask.model import Frame
 from polymask.painting.painting import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
 from polymask.parallel.shards import Shard
 from polymask.raster import PIXEL_RULES
+from polymask.validation import require_pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +127,18 @@ class ConvertOptions(ReadingOptions):
         default=None,
         choices=PICTURE_FORMATS,
     )
-    split: str = option("The split that the images belong to.", "dest", default="train", metavar="NAME")
+    split: str = option("The split that the images go to.", "dest", default="train", metavar="NAME")
     split_ratio: str | Sequence[float] | None = option(
         "Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
         "dest",
         default=None,
         metavar="A,B,C",
+    )
+    split_by: str | None = option(
+        "Keep images together whose names match with the same text or first group, e.g. '^(p[0-9]+)_'.",
+        "dest",
+        default=None,
+        metavar="REGEX",
     )
     seed: int = option("Draws the splits.", "dest", default=0, kind="whole", metavar="N")
     add_labels: bool = option(
@@ -145,19 +152,21 @@ class ConvertOptions(ReadingOptions):
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
     )
     update: bool = option(
-        "Read closely only items of a dataset to which anything is to be done.",
-        "safety",
-        default=False,
-        kind="switch",
-        dest="dataset",
-    )
-    dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
-    delete_source: bool = option(
-        "Delete the polygons that proven masks account for.",
+        "Masks in a folder follow their changed source, but edited ones; in a dataset, read what changed.",
         "safety",
         default=False,
         kind="switch",
         dest="both",
+    )
+    prune: bool = option(
+        "Remove masks of images that are gone from SOURCE; those that somebody edited stay, and are told.",
+        "safety",
+        default=False,
+        kind="switch",
+    )
+    dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
+    delete_source: bool = option(
+        "Delete polygons that proven masks account for.", "safety", default=False, kind="switch", dest="both"
     )
     max_delete: int | None = option(
         "Delete no more polygons than this.",
@@ -216,6 +225,8 @@ class ConvertOptions(ReadingOptions):
             object.__setattr__(self, "shard", Shard.parse(self.shard))
         if not isinstance(self.split_ratio, str | None):
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
+        if self.split_by is not None:
+            require_pattern("--split-by", self.split_by)
 
     @property
     def part(self) -> Shard | None:
@@ -270,15 +281,6 @@ class ConvertOptions(ReadingOptions):
                     ),
                     advice="leave it out, or choose a layout of index masks (`polymask formats` lists them)",
                 )
-
-
-def split_priority(labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels of `--priority`: a single text is split at commas; several texts are labels as they are.
-
-    >>> split_priority(["cat, dog"]), split_priority(["cat, black", "dog"])
-    (('cat', 'dog'), ('cat, black', 'dog'))
-    """
-    return tuple(label.strip() for label in labels[0].split(",")) if len(labels) == 1 else tuple(labels)
 
 
 def chosen_options(options: Any, *, limits: Limits | None = None) -> ConvertOptions:

@@ -15,9 +15,12 @@ from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
 from polymask.conversion.painted import keep_painted
 from polymask.conversion.plan import Plan
+from polymask.conversion.planning.layout_plan import notes_on_groups
+from polymask.conversion.planning.pruning import note_pruned, remove_pruned
 from polymask.conversion.planning.rehearsal import what_replacing_loses
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path
+from polymask.log import log
 from polymask.painting.accounted import Account
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
@@ -36,15 +39,19 @@ if TYPE_CHECKING:
 def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progress | None = None) -> Report:
     """Convert the images of a plan and return a report."""
     began = time.perf_counter()
+    images, labels = len(plan.indices), len(plan.label_map.names)
+    log.info("planned: %d of %d images, %d labels", images, len(plan.annotations.names), labels)
     if progress:
-        progress.start(len(plan.indices))
+        progress.start(images)
     with workplace(plan, convert_images, executor) as batches, _held(plan):
-        images = _merged(plan, batches(), progress)
-        report = _report(plan, images.tally)
+        done = _merged(plan, batches(), progress)
+        report = _report(plan, done.tally)
         if names := plan.sink.outdated:
             report.notes.append(note_on_outdated(plan.sink.dest, names, dry_run=report.dry_run))
+        note_pruned(report, plan.sink.state)
         if not plan.options.dry_run:
-            _finish(plan, images, report)
+            _finish(plan, done, report)
+            log.info("written: the files of all images, then the manifest; %d deleted", report.deleted)
     report.seconds = time.perf_counter() - began
     return report
 
@@ -72,6 +79,7 @@ def _merged(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> 
 
 def _finish(plan: Plan, images: Batch, report: Report) -> None:
     """Write the shared files and the manifest, then delete the polygons that the masks hold."""
+    remove_pruned(plan.sink.root, plan.sink.state.pruned)
     if not plan.deletes:
         plan.sink.finish(images.rows, changed=report.written > 0)
         return
@@ -98,6 +106,7 @@ def _report(plan: Plan, tally: Tally) -> Report:
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
     report.notes += [*annotations.notes, *wanted_pictures(plan)]
+    report.notes += notes_on_groups([annotations.names[index] for index in plan.indices], plan.options)
     if plan.deletes and plan.options.dry_run and report.deleted:
         report.notes += what_replacing_loses(plan.annotations.path)
     return report

@@ -44,4 +44,4 @@ def url_of(project: str, dataset: str) -> str:
 
 def is_dataloop(place: Any) -> bool:
     """Whether a SOURCE or DEST is on the platform."""
-    return str(place).startswith(SCHEME)
+    return isinstance(place, str) and place.startswith(SCHEME)

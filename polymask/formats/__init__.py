@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import cast
 
 from polymask.codecs.picture_files import NamedPictures
@@ -19,6 +19,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed
 from polymask.formats.reading.images.subsets import archive_subsets, joined, subsets_of_files
+from polymask.formats.reading.texts.appearance import ARCHIVES, no_format
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.source_files import Place, Tree
@@ -156,7 +157,7 @@ def _archives(content: Content, format_name: str | None) -> list[Content]:
     """
     if content.place.is_file or content.place.zip or format_name:
         return []
-    names = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
+    names = [name for name in content.place.names if name.lower().endswith(ARCHIVES)]
     if not names or _format_in(content):
         return []
     archives = [Content(Place(content.path / name, content.place.limits)) for name in names]
@@ -199,7 +200,6 @@ _SUFFIXES = (
     ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
     ".png",
 )  # fmt: skip
-_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _TEXT = _SUFFIXES[: _SUFFIXES.index(".seg")]
 _MAX_CANDIDATES = 64
 
@@ -224,15 +224,6 @@ def sniffed(content: Content) -> str | None:
     return next((name for name in FORMATS if module_named(name).sniff(content)), None)
 
 
-_OF_MASKS = "; --from masks, if its PNGs are masks"
-
-
-def _only_pngs(content: Content) -> bool:
-    """Whether only PNGs could be annotations: they are photos, or masks that look like photos."""
-    candidates = {PurePosixPath(file.name).suffix.lower() for file in _candidates(content)}
-    return candidates == {".png"}
-
-
 def _is_text(content: Content) -> bool:
     """Whether a file should be text by its suffix, and is not empty."""
     return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
@@ -243,33 +234,10 @@ def _sniffed_module(content: Content) -> Format:
     for candidate in candidates:
         if name := sniffed(candidate):
             return module_named(name)
-    known = ", ".join(FORMATS)
     for candidate in candidates:
         if (content.place.is_file or _is_text(candidate)) and candidate.problem:
             raise candidate.problem
-    if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
-        raise FormatError(
-            "an empty list, so the file has no images",
-            file=content.path,
-            advice="export it again, or leave it out",
-        )
-    archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
-    if content.place.zip and archives:
-        raise FormatError(
-            f"an archive of archives ({archives[0]}), which are not read within one another",
-            file=content.path,
-            advice="unpack it, and name the folder, or the archive in it that holds the annotations",
-        )
-    if content.path.is_dir():
-        raise FormatError(
-            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
-            advice=f"name one of the archives in it, {archives[0]}"
-            if archives
-            else f"name one with --from{_OF_MASKS if _only_pngs(content) else ''}",
-        )
-    raise FormatError(
-        f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"
-    )
+    raise no_format(content, candidates)
 
 
 def _files(content: Content, module: Format) -> Sequence[Content]:

@@ -25,6 +25,7 @@ from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, files
+from polymask.formats.reading.texts.xml_encodings import xml_text
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
@@ -109,7 +110,7 @@ def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> 
 def _elements(content: Content) -> Iterator["Element"]:
     depth, limits = 0, content.place.limits
     try:
-        for event, element in _etree().iterparse(BytesIO(content.text), events=("start", "end")):
+        for event, element in _etree().iterparse(BytesIO(xml_text(content)), events=("start", "end")):
             depth += 1 if event == "start" else -1
             if depth > limits.max_depth:
                 limits.check("max_depth", depth, str(content.path), f"{depth} elements open at once")

@@ -11,7 +11,7 @@ from polymask.flag import check_values, option
 from polymask.formats import FORMATS, ReadOptions
 from polymask.formats.reading.choice import PREDICTIONS, Choice
 from polymask.formats.reading.linked_files import LinkedFiles
-from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, is_path
+from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, as_stored_map, is_path
 from polymask.labels.label_files import names_in
 from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
@@ -98,6 +98,13 @@ class ReadingOptions(Limits):
         default=(),
         metavar="GLOB",
         repeatable=True,
+        dest="both",
+    )
+    split: str | None = option(
+        "Take the images of this split only, as masks or annotations tell it.",
+        "read",
+        default=None,
+        metavar="NAME",
         dest="both",
     )
     filter: str | Path | None = option(
@@ -212,13 +219,13 @@ class ReadingOptions(Limits):
         return LinkedFiles(located(self.masks), self.limits) if self.masks is not None else None
 
     @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names in `labels`, in order; those of background and void too where a file lists them."""
+    def label_names(self) -> dict[int, str]:
+        """The names in `labels` by class number; background and void take one where a file lists them."""
         if self.labels is not None and is_path(self.labels):
             return names_in(self.labels)
-        if isinstance(self.labels, tuple):
-            return self.labels
-        return self.label_map.names if self.label_map else ()
+        label_map = self.label_map
+        names = self.labels if isinstance(self.labels, tuple) else label_map.names if label_map else ()
+        return dict(enumerate(names))
 
     @property
     def pictures(self) -> Location | None:
@@ -233,8 +240,8 @@ class ReadingOptions(Limits):
 
     @property
     def label_map(self) -> LabelMap | None:
-        """The label map made of `labels`; None without `labels`."""
-        return as_label_map(self.labels) if self.labels is not None else None
+        """The label map made of `labels`, for reading; None without `labels`."""
+        return as_stored_map(self.labels) if self.labels is not None else None
 
     def takes_image(self, name: str) -> bool:
         """Whether `where` selects an image of that name."""

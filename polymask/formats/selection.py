@@ -1,16 +1,16 @@
 """The selected annotations: those of the images and labels that the options name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from polymask.errors import InputError, naming
+from polymask.errors import InputError, naming, no_such_label
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
 from polymask.formats.platforms import platform_of, refuse_without_effect
+from polymask.formats.reading.images.splits import images_in_split, splits_of_annotations
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import ImageRecord
@@ -38,16 +38,42 @@ def chosen_annotations_at(
         annotations = platform.dataset_annotations(str(path), options)
     else:
         annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
-    return chosen(annotations, options) if options.where or options.only else annotations
+    is_chosen = options.where or options.only or options.split is not None
+    return chosen(annotations, options) if is_chosen else annotations
 
 
 def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
     """The annotations restricted to the images and labels that `options` select."""
-    indices = [i for i, name in enumerate(annotations.names) if options.takes_image(name)]
     with naming(annotations.path):
-        refuse_no_image(indices, annotations.names, options.where)
+        indices = _indices_in_split(annotations, options.split)
+        names = [annotations.names[index] for index in indices]
+        indices = [index for index in indices if options.takes_image(annotations.names[index])]
+        refuse_no_image(indices, names, options.where)
         refuse_unknown_labels(annotations, options)
-    labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
+    named = replace(
+        annotations,
+        unsupported=tuple(s for s in annotations.unsupported if options.takes_image(s.name)),
+        unchosen=tuple(s for s in annotations.unchosen if options.takes_image(s.name)),
+    )
+    return limited(named, indices, labels=options.taken_labels(_labels_of(annotations)))
+
+
+def _indices_in_split(annotations: Annotations, split: str | None) -> Sequence[int]:
+    """The indices of the images of a split; of all images for None."""
+    if split is None:
+        return range(len(annotations.names))
+    return sorted(images_in_split(splits_of_annotations(annotations), split))
+
+
+def _labels_of(annotations: Annotations) -> set[str]:
+    return {*annotations.used, *(name for name, _ in annotations.categories)}
+
+
+def limited(
+    annotations: Annotations, indices: Sequence[int], *, labels: Collection[str] | None = None
+) -> Annotations:
+    """Annotations of some images, and of some labels; of all labels for None."""
+    labels = _labels_of(annotations) if labels is None else labels
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
     unsized = set(annotations.sized_by_pictures)
     unchosen_names = set(annotations.names) - {annotations.names[index] for index in indices}
@@ -61,13 +87,13 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         annotations,
         names=[annotations.names[index] for index in indices],
         source_names=[annotations.source_names[index] for index in indices if annotations.source_names],
-        groups=(),
+        groups=[annotations.groups[index] for index in indices if annotations.groups],
         decode=decode,
         used={label: count for label, count in annotations.used.items() if label in labels},
         categories=tuple(entry for entry in annotations.categories if entry[0] in labels),
         ledger=_part_of_ledger(annotations.ledger, indices),
-        unsupported=tuple(entry for entry in annotations.unsupported if options.takes_image(entry.name)),
-        unchosen=tuple(entry for entry in annotations.unchosen if options.takes_image(entry.name)),
+        unsupported=tuple(entry for entry in annotations.unsupported if entry.name not in unchosen_names),
+        unchosen=tuple(entry for entry in annotations.unchosen if entry.name not in unchosen_names),
         findings=tuple(entry for entry in annotations.findings if entry.image not in unchosen_names),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
@@ -90,7 +116,7 @@ def refuse_no_image(indices: Sequence[object], names: Sequence[str], where: Sequ
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
     """Raise `LabelError` where `--only` names a label that neither annotations nor label map have."""
-    names = {*annotations.used, *(name for name, _ in annotations.categories)}
+    names = _labels_of(annotations)
     for name in options.only:
         if name not in names and name not in (options.label_map or ()):
             raise no_such_label(name, sorted(names))
@@ -116,13 +142,15 @@ def read(
     *,
     format: str | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     limits: Limits | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Iterator[ImageRecord]:
     """The image records of an annotation file, one after another.
 
-    `labels` names classes that the source only numbers; `reading` holds further reading options, for
-    example `images`, `only` and `where`. The whole file is checked before the first record is yielded.
+    `labels` names classes that the source only numbers; `split` takes the images of that split only;
+    `reading` holds further reading options, for example `images`, `only` and `where`. The whole file is
+    checked before the first record is yielded. A record's `picture()` reads its picture, where that is found.
     Raises `FormatError` with the file and the JSON path of the fault.
 
     >>> for record in read("fixtures/shapes/instances.json"):
@@ -131,5 +159,30 @@ def read(
     meadow.png (120, 160) 5
     empty.png (120, 160) 0
     """
-    options = ReadingOptions.of({"from_": format, "labels": labels, **reading}, limits=limits)
-    yield from open_chosen(path, options)
+    named = {"from_": format, "labels": labels, "split": split}
+    options = ReadingOptions.of({**named, **reading}, limits=limits)
+    annotations = open_chosen(path, options)
+    for index, record in enumerate(annotations):
+        yield replace(record, picture=RecordPicture(annotations, index))
+
+
+class RecordPicture:
+    """The bytes of a record's picture, looked for when they are asked for; None where there is none.
+
+    Pickled, it is one of no picture: records go to other processes without their source.
+    """
+
+    def __init__(self, annotations: Annotations | None = None, index: int = 0) -> None:
+        self.annotations, self.index = annotations, index
+
+    def __call__(self) -> bytes | None:
+        """The bytes of the picture's file."""
+        if self.annotations is None:
+            return None
+        if self.annotations.picture is not None:
+            return self.annotations.picture(self.index)
+        file = self.annotations.picture_file(self.index)
+        return file.read() if file else None
+
+    def __reduce__(self) -> tuple[type["RecordPicture"], tuple[()]]:
+        return RecordPicture, ()

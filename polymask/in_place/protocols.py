@@ -9,8 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from polymask.ledger import Reason
-from polymask.model import BoolMask, Frame, ImageRecord, Proof, Skipped
+from polymask.model import BoolMask, Frame, ImageRecord, Skipped
 from polymask.provenance.claims import Mask, digest_of, key_of, same_label
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Evidence, read back from the sink, that a mask is stored: its key, the digest of its
+    decoded pixels, and where it lies."""
+
+    key: str
+    digest: str
+    location: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 r"""Text tables beside masks: the label of each color or pixel value.
 
 CamVid's `label_colors.txt` (`r g b name`, blanks or tabs between), the `class_dict.csv` of many data
-sets (`name,r,g,b`), and Roboflow's `_classes.csv` (`Pixel Value, Class`). In tables of colors `Void`
-is void; background may be written in any case.
+sets (`name,r,g,b`), Roboflow's `_classes.csv` (`Pixel Value, Class`), and tables of two columns, an id
+and a name. In tables of colors `Void` is void; background may be written in any case.
 Source: Brostow et al., "Semantic object classes in video"; exports of Kaggle, CVAT and Roboflow.
 """
 
@@ -20,7 +20,13 @@ _COLOR_FIRST = re.compile(
 )  # a letter, because rows of numbers alone are no table
 _NAME_HEADS = ("name", "class", "label")
 _COLOR_HEADS = (["r", "g", "b"], ["red", "green", "blue"])
-_VALUE_HEAD = ["pixel value", "class"]
+_VALUE_HEADS = frozenset(
+    ("id", "class id", "class_id", "label id", "label_id", "category id", "category_id", "value", "index",
+     "pixel value", "pixel_value")
+)  # fmt: skip
+_NAMES_OF_VALUES = frozenset(
+    (*_NAME_HEADS, "category", "title", "class name", "class_name", "label name", "label_name")
+)
 
 
 class TableRow(NamedTuple):
@@ -54,8 +60,8 @@ def table_rows(text: str) -> list[TableRow] | None:
     if all(_COLOR_FIRST.match(line) for _, line in lines):
         return _checked([(number, _color_first(number, line)) for number, line in lines])
     head = _cells(lines[0][1].lower())
-    if head == _VALUE_HEAD:
-        return _checked([(number, _value_first(number, line)) for number, line in lines[1:]])
+    if (order := _value_and_name(head)) is not None:
+        return _checked([(number, _value_row(number, line, order)) for number, line in lines[1:]])
     if _names_colors(lines[0][1]):
         return _checked([(number, _name_first(number, line)) for number, line in lines[1:]])
     return None
@@ -93,11 +99,26 @@ def _name_first(number: int, line: str) -> TableRow:
     return TableRow(name, color=_color(number, color, "`name,r,g,b`"))
 
 
-def _value_first(number: int, line: str) -> TableRow:
-    value, _, name = line.partition(",")
-    if not (value.strip().isdecimal() and len(value) < 7 and int(value) < 1 << 16 and name.strip()):
-        raise LabelError(f"line {number}: a line is `value, name`, values from 0 to 65535")
-    return TableRow(name.strip(), value=int(value))
+def _value_and_name(head: Sequence[str]) -> tuple[int, int] | None:
+    """The columns of the value and of the name, in a table that has these two."""
+    if len(head) != 2:
+        return None
+    orders = ((0, 1), (1, 0))
+    return next(((v, n) for v, n in orders if head[v] in _VALUE_HEADS and head[n] in _NAMES_OF_VALUES), None)
+
+
+def _value_row(number: int, line: str, order: tuple[int, int]) -> TableRow:
+    cells = _cells(line) if '"' in line else [cell.strip() for cell in _at_the_value(line, order)]
+    value, name = (cells[column] for column in order) if len(cells) == 2 else ("", "")
+    if not (value.isdecimal() and len(value) < 6 and int(value) < 1 << 16 and name):
+        columns = ("`value, name`", "`name, value`")[order[0]]
+        raise LabelError(f"line {number}: a line is {columns}, values from 0 to 65535")
+    return TableRow(name, value=int(value))
+
+
+def _at_the_value(line: str, order: tuple[int, int]) -> Sequence[str]:
+    """The two cells of a line without quotes, whose name may have commas."""
+    return line.split(",", 1) if order == (0, 1) else line.rsplit(",", 1)
 
 
 def _color(number: int, texts: Sequence[str], line: str) -> Color:

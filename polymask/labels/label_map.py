@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
-from polymask.labels.label_files import LabelRows, in_file, parse, text_at
+from polymask.extras import dataframe
+from polymask.labels.label_files import in_file, parse, text_at
+from polymask.labels.texts.rows import LabelRows
 from polymask.labels.voc_palette import default_color, voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
@@ -25,7 +27,6 @@ from polymask.validation import as_value
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
 VOID_8, VOID_16 = 255, 65535
-MOST_NAMED = 20  # labels that an advice lists
 
 Categories = Sequence[tuple[str, int | None]]  # names and category ids, in a source's order
 
@@ -204,6 +205,10 @@ class LabelMap:
 
     def to_json(self) -> bytes:
         """The bytes of `labels.json`: names, values and colors (`#rrggbb`), background and void."""
+        return (json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n").encode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `labels.json` holds, as plain values."""
         labels = [
             {"name": label.name, "value": label.value, "color": "#{:02x}{:02x}{:02x}".format(*label.color)}
             for label in self.labels
@@ -211,7 +216,16 @@ class LabelMap:
         document: dict[str, Any] = {"labels": labels, "background": self.background, "void": self.void}
         if self.aliases:
             document["aliases"] = dict(self.aliases)
-        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+        return document
+
+    def to_dataframe(self) -> Any:
+        """A pandas `DataFrame` with a row a label: value, color; `InputError` where pandas is missing."""
+        rows = [{"label": row.pop("name"), **row} for row in self.to_dict()["labels"]]
+        return dataframe(rows, ("label", "value", "color"), index="label")
+
+    def _repr_html_(self) -> str:
+        """A table of the labels with their colors, as notebooks show it."""
+        return str(import_module("polymask.report.notebook").label_map_html(self))
 
 
 def from_text(text: str) -> LabelMap:
@@ -235,7 +249,7 @@ def _of_rows(rows: LabelRows) -> LabelMap:
     plain = LabelMap.from_names(rows.names, aliases=rows.aliases)
     if not rows.colors:
         return plain
-    labels = tuple(replace(label, color=rows.colors[label.name]) for label in plain.labels)
+    labels = tuple(replace(label, color=rows.colors.get(label.name, label.color)) for label in plain.labels)
     return replace(plain, labels=labels)
 
 
@@ -247,21 +261,9 @@ def _label(index: int, rows: LabelRows) -> Label:
         raise error.within(place=f"$.labels[{index}]") from None
 
 
-def no_such_label(name: str, names: Sequence[str]) -> LabelError:
-    """The error for a requested label that does not exist, with the existing labels.
-
-    Examples:
-        >>> print(no_such_label("catt", ["cat", "dog"]))
-        no label 'catt'; did you mean 'cat'? There are: cat, dog
-    """
-    listed = ", ".join([*names[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
-    hint = f"{near} There are" if (near := nearest(name, names)) else "there are"
-    return LabelError(f"no label '{name}'", advice=f"{hint}: {listed or 'none'}")
-
-
-def unknown_label(name: str, names: Sequence[str]) -> LabelError:
-    """The error for a label that is not in the map, with the nearest name in the map."""
-    return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, names) or None)
+def unknown_label(name: str, names: Sequence[str], *, table: str = "the label map") -> LabelError:
+    """The error for a label that is not in a map, or another table, with the nearest name in it."""
+    return LabelError(f"label '{name}' is not in {table}", advice=nearest(name, names) or None)
 
 
 def from_categories(categories: Categories, *, ids: str = "contiguous") -> LabelMap:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.errors import LabelError
 from polymask.labels.color_tables import BACKGROUND, VOID, TableRow, table_rows
+from polymask.labels.label_files import label_values
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories, LabelMap, from_text
 from polymask.labels.voc_palette import default_color, voc_colors
 
@@ -51,7 +53,12 @@ class MaskTable:
     @classmethod
     def of_text(cls, text: str) -> "MaskTable":
         """The table in the text of a label file of any kind; raises `LabelError`."""
-        label_map, rows = from_text(text), table_rows(text)
+        try:
+            label_map, rows = from_text(text), table_rows(text)
+        except LabelError:  # values that a mask may have, but that polymask does not give to labels
+            if not (values := label_values(text)):
+                raise
+            return cls.of_values({0: BACKGROUND, VOID_8: VOID} | values)
         return cls.of_label_map(label_map) if rows is None else cls._of_rows(rows, label_map)
 
     @classmethod

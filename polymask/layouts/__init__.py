@@ -2,7 +2,8 @@
 
 A layout is a module with `IMAGES` (the folder that copied pictures go to; `{split}` stands
 for the image's split), `INDEX` (whether it stores an index mask per image, or a mask per
-label), and four functions:
+label), and four functions. Where each split has a folder of masks, `MASKS` names it, as `IMAGES` that of
+pictures; where lists of splits are not `splits/{split}.txt`, `LISTS` names them. The functions are:
 
 - `check(options)`: raise an error if the labels do not fit into the layout;
 - `paths(name, options)`: the paths of an image's files, the mask's first;

@@ -39,6 +39,7 @@ from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images"
+MASKS = "annotations/{split}"
 WANTED_PICTURES = "jpg", "mmsegmentation's ADE20KDataset looks for <name>.jpg"
 INDEX = True
 TABLE = "objectInfo.txt"

@@ -25,9 +25,11 @@ from polymask.layouts.common.lookup import BACKGROUND, require_one_line
 from polymask.layouts.common.read_back import (
     Folder,
     MaskFolder,
+    after_first,
     masks_below,
     read_text,
     require_labels,
+    shortened,
     stored_labels,
 )
 from polymask.layouts.common.splits import lines
@@ -37,6 +39,7 @@ from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "{split}"
+MASKS = "{split}annot"
 INDEX = True
 TABLE = "label_colors.txt"
 VOID_COLOR: Color = tuple(voc_colors()[VOID_8].tolist())
@@ -147,7 +150,8 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 def annotated_masks(folder: Folder) -> dict[str, str]:
     """The paths of the masks in the `*annot` folders of all splits, by image name."""
     roots = sorted(path.name for path in folder.glob("*annot") if path.is_dir())
-    return {name: path for root in roots for name, path in masks_below(folder, root).items()}
+    below = {f"{root}/{name}": path for root in roots for name, path in masks_below(folder, root).items()}
+    return shortened(below, after_first)
 
 
 def _values(folder: Folder, label_map: LabelMap) -> dict[Color, int]:

@@ -34,7 +34,7 @@ from polymask.layouts.common.lookup import (
     require_8_bits,
     used_names,
 )
-from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, shortened, stored_labels
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
@@ -42,7 +42,7 @@ from polymask.raster.painted import PaintedSpans, mapped
 from polymask.storage.image_names import picture_suffix, stem
 from polymask.validation import Color
 
-IMAGES = "leftImg8bit"
+IMAGES, MASKS = "leftImg8bit", "gtFine/{split}"
 WANTED_PICTURES = "png", "mmsegmentation's CityscapesDataset looks for *_leftImg8bit.png"
 INDEX = True
 MASK_KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
@@ -259,7 +259,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     return MaskFolder(
         layout="cityscapes",
         label_map=label_map,
-        masks={PurePosixPath(name).name: path for name, path in listed.items()},
+        masks=shortened(listed, lambda name: PurePosixPath(name).name),
         decode=partial(_decode, folder=folder, label_map=label_map, table=table),
         unscored=frozenset({BACKGROUND, *(_not_evaluated(label_map) if official else ())}),
     )

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
-from polymask.errors import FormatError, LimitError, NotFound
-from polymask.labels.label_map import LabelMap, no_such_label
+from polymask.errors import FormatError, LimitError, NotFound, no_such_label
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, picture_name
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, without_void

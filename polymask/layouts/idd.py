@@ -34,13 +34,13 @@ from polymask.layouts.common.lookup import (
     require_8_bits,
     used_names,
 )
-from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, shortened, stored_labels
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans, mapped
 
-IMAGES, INDEX = cityscapes.IMAGES, True
+IMAGES, MASKS, INDEX = cityscapes.IMAGES, cityscapes.MASKS, True
 IDS, INSTANCES = "labelids", "instanceids"
 LEVELS = {"labellevel3Ids": "level3_id", "labelcsIds": "cs_id"}
 BLANK = IDD_ROWS[UNLABELED]
@@ -231,7 +231,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     return MaskFolder(
         layout="idd",
         label_map=label_map,
-        masks={PurePosixPath(name).name: path for name, path in listed.items()},
+        masks=shortened(listed, lambda name: PurePosixPath(name).name),
         decode=partial(_decode, folder=folder, label_map=label_map, official=official),
         unscored=frozenset({BACKGROUND, *(ignored if official else ())}),
     )

@@ -22,6 +22,7 @@ from polymask.painting.painting import Painting
 from polymask.storage.image_names import stem
 
 IMAGES = "img_dir/{split}"
+MASKS = "ann_dir/{split}"
 INDEX = True
 
 FACTS = LayoutFacts(

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError, unknown
-from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, LabelMap
+from polymask.labels.texts.name_lines import quoted
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (

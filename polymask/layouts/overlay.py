@@ -3,38 +3,48 @@
 Without pictures the mask lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from polymask.codecs.pixels import upright
-from polymask.codecs.png import decode_color, encode_color, encode_color_strips
+from polymask.codecs.png import decode_color, encode_color_strips
 from polymask.errors import InputError
+from polymask.labels.as_label_map import Labels, as_label_map
+from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import colored, label_colors
 from polymask.layouts import Drawn, LayoutOptions
+from polymask.layouts.common.contact_sheets import (
+    SHEET,
+    Pixels,
+    ThumbnailBuilder,
+    contact_sheet,
+    thumbnail_png,
+)
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
-from polymask.model import Frame, IndexMask
-from polymask.painting.painting import Painting
+from polymask.model import Frame, ImageRecord, IndexMask
+from polymask.painting.painting import Painting, Rules
 from polymask.provenance.digest import PixelDigest
 from polymask.raster.painted import fill
+from polymask.storage.disk import regular
 from polymask.storage.image_names import stem
+from polymask.storage.remote.urls import located
 from polymask.validation import Color
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGES = "images"
 INDEX = True
 PICTURES = True  # the layout needs `options.picture`, the picture of the image
 ALPHA = 0.55
 GRAY = 110
-THUMBNAIL = 160  # px, the longer side
-COLUMNS, ROWS = 8, 12  # of a contact sheet
-_CAPTION = 14
 STRIP_PIXELS = 1 << 17  # pixels that are blended at a time, about 70 bytes each
-
-Pixels = NDArray[np.uint8]
 
 FACTS = LayoutFacts(
     title="Overlays",
@@ -67,8 +77,8 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The mask over the picture; the digest is of the overlay's pixels."""
     (path,) = paths(painting.record.name, options)
     data = options.picture() if options.picture else None
-    backdrop = _Backdrop(data, painting.record.frame, painting.record.name)
-    digest, thumbnail = PixelDigest(), _ThumbnailBuilder(painting.record.frame)
+    backdrop = _Backdrop.of(data, painting.record.frame, painting.record.name)
+    digest, thumbnail = PixelDigest(), ThumbnailBuilder(painting.record.frame)
 
     def strips() -> Iterator[Pixels]:
         for strip in _strips(painting, backdrop, label_colors(options.label_map, options.palette)):
@@ -84,6 +94,57 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
         files=((path, png),),
         row=thumbnail.png(),
     )
+
+
+def overlay(
+    record: ImageRecord,
+    image: "str | Path | Image.Image | ArrayLike | None" = None,
+    *,
+    label_map: Labels | None = None,
+) -> Pixels:
+    """(height, width, 3) uint8: a record's mask over its picture, see-through, with outlines; to look at.
+
+    `image` is a (height, width) or (height, width, 3 or 4) uint8 array, a picture of Pillow, or a file's
+    path, whose EXIF orientation is heeded; it is scaled to the record's frame. Without one the mask lies on
+    gray. Colors are those of `label_map` (a `LabelMap`, a label file, names, {name: value}), else such as
+    the color-blind can tell apart. Raises `InputError` for what is no picture, `LabelError` for a label
+    that is not in the map.
+
+    Examples:
+        >>> from polymask import ImageRecord, Instance, Polygon
+        >>> cat = Instance(1, "cat", Polygon([(1, 0), (3, 0), (3, 2), (1, 2)]))
+        >>> overlay(ImageRecord(1, "a.jpg", (2, 4), (cat,)), np.zeros((2, 4), np.uint8))[0, :, 0].tolist()
+        [0, 230, 230, 0]
+    """
+    labels = LabelMap.from_records([record]) if label_map is None else as_label_map(label_map)
+    painting = Painting(record, labels, Rules())
+    colors = label_colors(labels, "safe" if label_map is None else "voc")
+    strips = _strips(painting, _Backdrop(_picture(image, record), record.frame), colors)
+    return np.concatenate(list(strips))
+
+
+def _picture(image: Any, record: ImageRecord) -> "Image.Image | None":
+    """What may be handed in as a record's picture, upright and as large as its frame."""
+    from PIL import Image
+
+    if image is None:
+        return None
+    if isinstance(image, str | Path):
+        try:
+            return upright(BytesIO(regular(located(image))), record.frame)
+        except InputError as error:
+            raise error.within(file=image) from None
+    if not isinstance(image, Image.Image):
+        pixels = np.asarray(image)
+        if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
+            raise InputError(
+                f"{record.name}: an array of shape {pixels.shape} and {pixels.dtype} is no picture",
+                advice="make it uint8, (height, width) or (height, width, 3)",
+            )
+        image = Image.fromarray(pixels)
+    picture: Image.Image = image.convert("RGB")
+    size = record.frame[1], record.frame[0]
+    return picture if picture.size == size else picture.resize(size)
 
 
 def _strips(painting: Painting, backdrop: "_Backdrop", colors: dict[int, Color]) -> Iterator[Pixels]:
@@ -135,10 +196,14 @@ def _edges(owners: NDArray[np.int32]) -> NDArray[np.bool_]:
 class _Backdrop:
     """The rows of a picture at the mask's size; gray without a picture."""
 
-    def __init__(self, data: bytes | None, frame: Frame, name: str) -> None:
-        self.frame = frame
+    def __init__(self, picture: "Image.Image | None", frame: Frame) -> None:
+        self.picture, self.frame = picture, frame
+
+    @classmethod
+    def of(cls, data: bytes | None, frame: Frame, name: str) -> "_Backdrop":
+        """The picture in a file's bytes; raises `InputError` for what is none."""
         try:
-            self.picture = upright(BytesIO(data), frame) if data is not None else None
+            return cls(upright(BytesIO(data), frame) if data is not None else None, frame)
         except InputError as error:
             raise InputError(f"{name}: {error}", advice="leave --images out for gray") from None
 
@@ -150,45 +215,10 @@ class _Backdrop:
         return np.array(self.picture.crop((0, top, width, bottom)).convert("RGB"))
 
 
-class _ThumbnailBuilder:
-    """Makes a thumbnail from strips: averages of blocks, then reduced further."""
-
-    def __init__(self, frame: Frame) -> None:
-        self.step = max(1, max(frame) // (4 * THUMBNAIL))
-        self.blocks: list[Pixels] = []
-        self.waiting = np.zeros((0, frame[1], 3), np.uint8)
-
-    def add(self, strip: Pixels) -> None:
-        """Add the next rows; rows that do not fill a block wait for more."""
-        rows = np.concatenate([self.waiting, strip])
-        whole = len(rows) // self.step * self.step
-        self.waiting = rows[whole:].copy()
-        if whole:
-            self.blocks.append(self._reduced(rows[:whole]))
-
-    def _reduced(self, rows: Pixels) -> Pixels:
-        from PIL import Image
-
-        return np.array(Image.fromarray(rows).reduce(self.step))
-
-    def png(self) -> bytes:
-        """The thumbnail of all rows."""
-        remainder = [self._reduced(self.waiting)] if len(self.waiting) else []
-        return _thumbnail(np.concatenate([*self.blocks, *remainder]))
-
-
 def overlays(folder: Folder) -> MaskFolder:
     """The stored overlays of a folder, to prove their pixels; masks cannot be read from them."""
     decode: Any = folder.colors
     return MaskFolder(layout="overlay", label_map=None, masks=masks_below(folder, "overlay"), decode=decode)
-
-
-def _thumbnail(pixels: Pixels) -> bytes:
-    from PIL import Image
-
-    thumbnail = Image.fromarray(pixels)
-    thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
-    return encode_color(np.array(thumbnail))
 
 
 def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
@@ -204,7 +234,7 @@ class _Thumbnails(Mapping[str, bytes]):
 
     def __getitem__(self, name: str) -> bytes:
         try:
-            return _thumbnail(decode_color(self.read(self.paths[name]) or b""))
+            return thumbnail_png(decode_color(self.read(self.paths[name]) or b""))
         except InputError:
             return b""
 
@@ -218,23 +248,6 @@ class _Thumbnails(Mapping[str, bytes]):
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The contact sheets, in order of name."""
     images = sorted((image for image in drawn if image.row), key=lambda image: image.name)
-    per_sheet = COLUMNS * ROWS
+    per_sheet = SHEET
     for at in range(0, len(images), per_sheet):
         yield f"contact-sheet-{at // per_sheet + 1}.png", contact_sheet(images[at : at + per_sheet])
-
-
-def contact_sheet(drawn: Sequence[Drawn]) -> bytes:
-    """A contact sheet as PNG bytes: thumbnails in rows, each above its name."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    columns = min(COLUMNS, len(drawn))
-    cell = THUMBNAIL + 8
-    sheet = Image.new("RGB", (columns * cell, -(-len(drawn) // columns) * (cell + _CAPTION)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for number, image in enumerate(drawn):
-        x, y = number % columns * cell, number // columns * (cell + _CAPTION)
-        with Image.open(BytesIO(image.row), formats=("PNG",)) as small:
-            sheet.paste(small, (x + (cell - small.width) // 2, y + (cell - small.height) // 2))
-        name = image.name if len(image.name) <= 26 else f"…{image.name[-25:]}"
-        pen.text((x + 4, y + cell), name, fill="black", font=font)
-    return encode_color(np.array(sheet))

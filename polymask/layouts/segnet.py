@@ -24,7 +24,7 @@ from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import mapped
 
-IMAGES, INDEX = camvid.IMAGES, True
+IMAGES, MASKS, INDEX = camvid.IMAGES, camvid.MASKS, True
 
 FACTS = LayoutFacts(
     title="SegNet",

@@ -12,8 +12,8 @@ from functools import partial
 
 from polymask.codecs.painted_png import Encoding, encode
 from polymask.errors import LabelError
-from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
+from polymask.labels.texts.name_lines import quoted
 from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
@@ -25,6 +25,7 @@ from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "JPEGImages"
+LISTS = "ImageSets/Segmentation/{split}.txt"
 INDEX = True
 LABELMAP = "labelmap.txt"
 TRAINVAL = "trainval"
@@ -108,7 +109,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     if TRAINVAL not in lists and lists.keys() & {"train", "val"}:
         lists[TRAINVAL] = sorted(lists.get("train", []) + lists.get("val", []))
     for split, names in lists.items():
-        yield f"ImageSets/Segmentation/{split}.txt", lines(names)
+        yield LISTS.format(split=split), lines(names)
     colors = [f"{name}:{','.join(map(str, color))}::" for name, color in _colors(options.label_map)]
     yield LABELMAP, lines(["# label:color_rgb:parts:actions", *colors])
 

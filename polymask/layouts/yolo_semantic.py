@@ -31,6 +31,7 @@ from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images/{split}"
+MASKS = "masks/{split}"
 INDEX = True
 FILE = "data.yaml"
 

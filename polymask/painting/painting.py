@@ -4,7 +4,7 @@ A `Painting` merges the instances of one image, and computes only the parts that
 works on spans: counts, files and proofs are made from them. Arrays are made only on request.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import LabelError, LimitError
-from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap
+from polymask.labels.label_map import LabelMap
 from polymask.limits import Limits
-from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
+from polymask.model import Conflict, ImageRecord, IndexMask, Instance, Polygon, Runs, Spans
 from polymask.painting.borders import bordered, void_as_painted
 from polymask.painting.rules import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules, with_holes
 from polymask.raster import spans_of, sweep
 from polymask.raster.kernel import paint_all
 from polymask.raster.painted import PaintedSpans, fill, pixels_by_value
-from polymask.raster.spans import SpanTable, merge, paint
+from polymask.raster.spans import SpanTable, merge
 from polymask.raster.sweep import NOBODY, Merged, Scene
 
 __all__ = [
@@ -29,9 +29,6 @@ __all__ = [
     "OVERLAP_RULES",
     "Painting",
     "Rules",
-    "conflicts",
-    "index_mask",
-    "label_masks",
 ]
 
 
@@ -41,10 +38,6 @@ class Painting:
     def __init__(
         self, record: ImageRecord, label_map: LabelMap, rules: Rules, *, limits: Limits | None = None
     ) -> None:
-        if not isinstance(label_map, LabelMap):
-            raise LabelError(
-                f"{label_map!r} is no label map", advice="make one with LabelMap.from_names([…])"
-            )
         self.record, self.label_map, self.rules = record, label_map, rules
         self.limits = limits or Limits()
 
@@ -216,83 +209,3 @@ class Painting:
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
         return sweep.conflicts(self.merged.shares, self.label_map.names)
-
-
-def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[LabelMask]:
-    """One bool mask per label of a record, in order of first appearance: the union of its instances.
-
-    Masks are (height, width), independent of each other, and may overlap. Instances
-    labeled background or `__ignore__` have none.
-
-    Examples:
-        >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
-        >>> (cats,) = label_masks(ImageRecord(1, "a", (2, 2), [cat]))
-        >>> cats.label, cats.mask.sum().item(), cats.sources
-        ('cat', 2, (1,))
-    """
-    names = dict.fromkeys(i.label for i in record.instances)
-    painting = Painting(record, LabelMap.from_names(names), Rules(pixel_rule=pixel_rule))
-    for label in (name for name in names if name not in BACKGROUND_NAMES | VOID_NAMES):
-        mask = np.zeros(record.frame, bool)
-        if label in painting.label_spans:
-            paint(mask, painting.label_spans[label], 1)
-        yield LabelMask(label, mask, tuple(i.id for i in record.instances if i.label == label))
-
-
-def index_mask(
-    record: ImageRecord,
-    label_map: LabelMap,
-    *,
-    overlap: str = "last",
-    pixel_rule: str = "center",
-    priority: Sequence[str] = (),
-    crowd: str = "keep",
-    border: int = 0,
-    holes: str | None = None,
-) -> IndexMask:
-    """The (height, width) uint8 or uint16 mask of label values.
-
-    Raises `LabelError` for a label that is not in the map and, under the overlap rule
-    `error`, for a conflict; `InputError` for an unknown rule.
-
-    Examples:
-        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-        >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
-        >>> index_mask(record, LabelMap.from_names(["cat", "dog"]))
-        array([[1, 1, 2, 2]], dtype=uint8)
-        >>> index_mask(record, LabelMap.from_names(["cat", "dog"]), overlap="void")
-        array([[  1,   1, 255,   2]], dtype=uint8)
-    """
-    rules = Rules(
-        pixel_rule=pixel_rule,
-        overlap=overlap,
-        priority=tuple(priority),
-        crowd=crowd,
-        border=border,
-        holes=holes,
-    )
-    return Painting(record, label_map, rules).index
-
-
-def conflicts(
-    record: ImageRecord,
-    *,
-    label_map: LabelMap | None = None,
-    overlap: str = "last",
-    pixel_rule: str = "center",
-    priority: Sequence[str] = (),
-) -> tuple[Conflict, ...]:
-    """The pixels that pairs of different labels claim, and who owns them under the overlap rule.
-
-    A pixel that several labels claim counts once for each unordered pair. Overlap
-    within one label is no conflict; background and void claim nothing.
-
-    Examples:
-        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-        >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
-        [(('cat', 'dog'), 1, 'dog')]
-    """
-    rules = Rules(pixel_rule=pixel_rule, overlap=overlap, priority=tuple(priority))
-    return Painting(record, label_map or LabelMap.from_records([record]), rules).conflicts

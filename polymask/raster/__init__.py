@@ -1,14 +1,15 @@
 """Polygons and runs → spans, under a named pixel rule; each rule has a file and a row in the table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 
 from polymask.errors import GeometryError, unknown
-from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape
+from polymask.model import BoolMask, Frame, Ring, Runs, Shape
 from polymask.native import KERNEL
+from polymask.raster.exchange.shapes import Shapes, polygons_of
 from polymask.raster.kernel import Outlines, center_spans, united
 from polymask.raster.rules import center, opencv, pillow, pycocotools, scikit_image
 from polymask.raster.runs import run_spans
@@ -63,6 +64,7 @@ def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center
     A shape's polygons are united. Raises `GeometryError` where runs have another frame.
 
     Examples:
+        >>> from polymask import Polygon
         >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
         >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
         [[2, 1]]
@@ -100,29 +102,21 @@ def _run_spans(runs: Runs, frame: Frame) -> NDArray[np.int32]:
     return run_spans(runs)
 
 
-def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center") -> BoolMask:
-    """The union of polygons as a (height, width) bool mask.
+def rasterize(shapes: Shapes, frame: Frame, *, pixel_rule: str = "center") -> BoolMask:
+    """The union of shapes as a (height, width) bool mask.
 
-    `polygons` is one `Polygon` or several; coordinates are in pixels, x then y;
-    `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
-    `GeometryError` for a frame without pixels and for rings that are no `Polygon`.
+    `shapes` is a `Polygon`, a ring as (N, 2) array or list of (x, y), a GeoJSON dict, anything with
+    `__geo_interface__` (shapely's geometries, rows and columns of geopandas, masks of polymask), or several
+    of these. Several rings are filled each by itself: a hole takes a `Polygon`. Coordinates are in pixels,
+    x then y; `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
+    `GeometryError` for a frame without pixels and for what is no polygon.
 
     Examples:
-        >>> rasterize([Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])], (2, 4)).astype(int)
+        >>> rasterize([(1, 0), (3, 0), (3, 2), (1, 2)], (2, 4)).astype(int)
         array([[0, 1, 1, 0],
                [0, 1, 1, 0]])
     """
     frame = as_frame(frame)
     mask = np.zeros(frame, bool)
-    paint(mask, spans_of([_polygons(polygons)], frame, pixel_rule=pixel_rule)[0], 1)
+    paint(mask, spans_of([tuple(polygons_of(shapes))], frame, pixel_rule=pixel_rule)[0], 1)
     return mask
-
-
-def _polygons(shapes: Polygon | Iterable[Polygon]) -> tuple[Polygon, ...]:
-    polygons = (shapes,) if isinstance(shapes, Polygon) or not isinstance(shapes, Iterable) else tuple(shapes)
-    for polygon in polygons:
-        if not isinstance(polygon, Polygon):
-            raise GeometryError(
-                f"a {type(polygon).__name__} is no polygon", advice="wrap each ring: Polygon([(x, y), …])"
-            )
-    return polygons

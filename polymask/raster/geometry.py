@@ -104,7 +104,8 @@ def area(ring: Ring) -> float:
     if len(ring) < 3:
         return 0.0
     x, y = (ring - ring[0]).T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    with np.errstate(over="ignore", invalid="ignore"):  # of coordinates near 1e308 it is infinite
+        return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
 def self_contact(ring: Ring) -> str | None:
@@ -136,7 +137,8 @@ def self_contact(ring: Ring) -> str | None:
 def _turns_back(points: Ring) -> bool:
     previous, following = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
     straight = orientation(previous, points, following) == 0
-    forward = ((points - previous) * (following - points)).sum(axis=1) > 0
+    with np.errstate(over="ignore", invalid="ignore"):  # the sign is right though a product is infinite
+        forward = ((points - previous) * (following - points)).sum(axis=1) > 0
     return bool((straight & ~forward).any())
 
 

@@ -55,6 +55,20 @@ class PaintedSpans:
         start, stop, value = self.start[first:last], self.stop[first:last], self.value[first:last]
         return PaintedSpans(row, start, stop, value, (bottom - top, self.frame[1]), self.background)
 
+    def window(self, row: int, column: int, height: int, width: int) -> "PaintedSpans":
+        """The painted spans of a part of the frame, as a mask of its own.
+
+        Examples:
+            >>> scan(np.array([[0, 7, 7, 7]], np.uint8)).window(0, 2, 1, 2).start.tolist()
+            [0]
+        """
+        rows = self.within(row, row + height)
+        start = np.clip(rows.start - np.int32(column), 0, width)
+        stop = np.clip(rows.stop - np.int32(column), 0, width)
+        kept = start < stop
+        sides = (rows.row[kept], start[kept], stop[kept], rows.value[kept])
+        return PaintedSpans(*sides, (height, width), self.background)
+
 
 def from_buffers(buffers: tuple[bytes, bytes, bytes, bytes], frame: Frame, background: int) -> PaintedSpans:
     """The painted spans in the four buffers that the compiled kernel gives."""

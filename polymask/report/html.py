@@ -37,8 +37,8 @@ from polymask.report.shots import (
     within,
 )
 from polymask.report.survey import ImageFacts, Survey, open_survey
+from polymask.storage.local_disk.durable import replace_whole
 from polymask.storage.remote.urls import located
-from polymask.storage.roots.local import Root
 
 LIMIT = 1200  # images that a phone still scrolls through
 MAX_MB = 24.0
@@ -74,6 +74,7 @@ def preview(
     dest: str | Path,
     *,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     limit: int = LIMIT,
@@ -85,7 +86,8 @@ def preview(
 ) -> Preview:
     """Write the report of annotations, of a folder of masks, or of both, as one HTML file.
 
-    `labels` names the values of masks without names; `reading` are the options of reading.
+    `labels` names the values of masks without names; `split` shows the images of that split only;
+    `reading` are the options of reading.
 
     At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
     Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for input that
@@ -100,7 +102,8 @@ def preview(
     """
     require_jinja()
     places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
+    named = {"labels": labels, "split": split, "skip_invalid": True}
+    options = ReadingOptions.of({**reading, **named}, limits=limits)
     survey = open_survey(places, options, rules=rules)
     if progress:
         progress.start(len(survey.names))
@@ -213,11 +216,7 @@ def write(report: Preview, dest: str | Path) -> None:
     file = located(dest)
     if not isinstance(file, Path):
         raise InputError(f"{file}: a report is written to disk", advice="name a local file, and copy it")
-    root = Root(file.parent)
-    try:
-        root.write(file.name, render(report).encode())
-    finally:
-        root.close()
+    replace_whole(file, render(report).encode())
 
 
 def render(report: Preview) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
-from polymask.analysis.check import FINDING_KINDS
+from polymask.analysis.findings import FINDING_KINDS
 from polymask.labels.label_map import LabelMap
 from polymask.model import Conflict, Finding
 from polymask.painting.conflicts import ConflictSum

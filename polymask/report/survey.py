@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from polymask.analysis.check import findings_of
 from polymask.analysis.masks.label_sets import LabelSets, masks_of
-from polymask.analysis.masks.mask_sets import MaskSet, matched, open_sources
+from polymask.analysis.masks.mask_sets import MaskSet, open_sources
+from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions

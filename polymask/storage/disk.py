@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
@@ -35,6 +36,25 @@ def regular(path: Location) -> bytes:
     except OSError as error:
         raise disk_error(error, path) from None
     return read_regular(descriptor, path)
+
+
+def refuse_device(path: Location) -> None:
+    """Raise `InputError` for what is neither a file nor a pipe, and may have no end, as `/dev/zero`."""
+    if isinstance(path, Path) and not (path.is_file() or path.is_fifo()):
+        raise InputError("a device, and no file", file=path, advice="name a file, a folder or a pipe")
+
+
+def is_so(ask: Callable[[], bool]) -> bool:
+    """What the disk answers of an entry; a link that leads round is nothing.
+
+    Examples:
+        >>> is_so(Path("polymask").is_dir)
+        True
+    """
+    try:
+        return ask()
+    except OSError:
+        return False
 
 
 def read_regular(descriptor: int, path: Path) -> bytes:

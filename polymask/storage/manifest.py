@@ -1,5 +1,6 @@
 """`manifest.jsonl`: one line per image, on its mask and on the record that the mask was made from."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Annotated, Any
@@ -13,6 +14,20 @@ from polymask.storage.roots.object_store import ObjectRoot
 
 MANIFEST = "manifest.jsonl"
 BLOCK = 1 << 20
+_IN_A_FILE = re.compile(r"([^/#]+\.json)#(.*)", re.DOTALL)
+
+
+def file_and_part(path: str) -> tuple[str, str]:
+    """The file of a mask's path, and the image within it if all images share one JSON file, else "".
+
+    A `#` in an image's own name parts nothing.
+
+    Examples:
+        >>> file_and_part("annotations.json#plot #1.png"), file_and_part("masks/plot #1.png")
+        (('annotations.json', 'plot #1.png'), ('masks/plot #1.png', ''))
+    """
+    match = _IN_A_FILE.fullmatch(path)
+    return (match[1], match[2]) if match else (path, "")
 
 
 def manifest_line(entry: Mapping[str, Any]) -> bytes:

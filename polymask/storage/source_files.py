@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from polymask.errors import FormatError, NotFound
 from polymask.limits import Limits
-from polymask.storage.disk import disk_error
+from polymask.storage.disk import disk_error, is_so, refuse_device, regular
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import member_path
 from polymask.storage.tar import HEAD, Tar, is_tar, is_tar_file
@@ -95,8 +95,8 @@ def _entries(folder: Location) -> tuple[list[str], list[str]]:
         return [], []
     except OSError as error:
         raise disk_error(error, folder) from None
-    files = [entry.name for entry in entries if entry.is_file()]
-    return files, [entry.name for entry in entries if entry.is_dir()]
+    files = [entry.name for entry in entries if is_so(entry.is_file)]
+    return files, [entry.name for entry in entries if is_so(entry.is_dir)]
 
 
 class Place:
@@ -115,6 +115,7 @@ class Place:
 
     def _read_pipe(self) -> bytes:
         """The bytes of a pipe, which can be read only once; raises `FormatError` for an archive."""
+        refuse_device(self.path)
         with self.path.open("rb") as file:
             data = file.read(self.limits.max_bytes + 1)
         self.limits.check_bytes(self.path, len(data))
@@ -185,7 +186,7 @@ class Place:
             return self.zip.read(name)
         path = self.root / name
         self.limits.check_bytes(path, _size(path))
-        return path.read_bytes()
+        return regular(path)
 
     def on_disk(self, name: str) -> Path | None:
         """The path of a file that can be read in parts; None for files in a pipe, an archive or a store."""

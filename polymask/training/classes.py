@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.stats import Statistics
-from polymask.errors import LabelError
+from polymask.analysis.stats import Statistics, stats
+from polymask.errors import InputError, LabelError
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND
 from polymask.model import IndexMask
+from polymask.storage.remote.urls import Location
 from polymask.training.sizes import Array
 
 
@@ -99,8 +101,13 @@ def _keys(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
     return keys
 
 
-def class_weights(statistics: Statistics) -> Mapping[str, float]:
+def class_weights(
+    counted: Statistics | str | Location, *, split: str | None = None, labels: Labels | None = None
+) -> Mapping[str, float]:
     """Weights of background and the labels for a loss: rare labels count more, absent labels 0.
+
+    `counted` is what `stats` gives, or a converted folder, of which `split` takes one split; `labels`
+    names the values where the folder does not. Raises `InputError` for a split that does not exist.
 
     A weight is the median of all frequencies divided by the label's frequency: its pixels divided by all
     pixels of the images that have it. The order is that of `class_values`.
@@ -113,10 +120,24 @@ def class_weights(statistics: Statistics) -> Mapping[str, float]:
         >>> weights["background"] < weights["boat"] < weights["sun"]
         True
     """
+    statistics = _statistics(counted, split=split, labels=labels)
     names = (BACKGROUND, *statistics.names)
     shares = {name: _frequency(statistics, name) for name in names}
     median = float(np.median([share for share in shares.values() if share] or [0.0]))
     return {name: median / share if share else 0.0 for name, share in shares.items()}
+
+
+def _statistics(
+    counted: Statistics | str | Location, *, split: str | None, labels: Labels | None
+) -> Statistics:
+    if not isinstance(counted, Statistics):
+        return stats(counted, split=split, labels=labels)
+    if split is not None or labels is not None:
+        raise InputError(
+            "the statistics are counted already",
+            advice="pass `split` and `labels` to `stats` instead",
+        )
+    return counted
 
 
 def _frequency(statistics: Statistics, name: str) -> float:

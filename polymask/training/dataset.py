@@ -21,11 +21,12 @@ from polymask.training.sizes import Array
 class MaskDataset(Sequence[Any]):
     """Pictures below `images` with their masks in `dest`, a converted folder of any layout, by name.
 
-    Item i is a ((height, width, 3), (height, width) uint8 or uint16) pair, or the result of `transform`.
-    Pictures are turned by EXIF like their masks; they are uint8, or, with more than 8 bits, uint16, int32
-    or float32 with unchanged values. A pickled dataset contains its paths and opens them again, so that
-    any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
-    `InputError` where a picture and its mask differ in size, `LimitError` for either above `limits`.
+    With a `split`, such as "train", they are those of that split. Item i is a ((height, width, 3),
+    (height, width) uint8 or uint16) pair, or the result of `transform`. Pictures are turned by EXIF like
+    their masks; they are uint8, or, with more than 8 bits, uint16, int32 or float32 with unchanged values.
+    A pickled dataset contains its paths and opens them again, so that any number of loader processes may
+    share it. Raises `NotFound` where a mask has no picture, `InputError` for a split that does not exist, and
+    where a picture and its mask differ in size, `LimitError` for either above `limits`.
 
     Examples:
         >>> import tempfile
@@ -44,11 +45,13 @@ class MaskDataset(Sequence[Any]):
         dest: str | Path,
         *,
         labels: Labels | None = None,
+        split: str | None = None,
         limits: Limits | None = None,
         transform: Callable[[Array, IndexMask], Any] | None = None,
     ) -> None:
         self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
         self._labels, self._limits, self.transform = labels, limits, transform
+        self._split = split
         if not self.images.is_dir():
             raise NotFound(
                 "no such folder", file=self.images, advice="name the folder that holds the pictures"
@@ -66,7 +69,7 @@ class MaskDataset(Sequence[Any]):
 
     @cached_property
     def _masks(self) -> MaskSet:
-        return open_masks(self.dest, labels=self._labels, limits=self._limits)
+        return open_masks(self.dest, labels=self._labels, split=self._split, limits=self._limits)
 
     @property
     def label_map(self) -> LabelMap | None:

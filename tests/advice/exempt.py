@@ -13,8 +13,8 @@ EXEMPT = {
     "analysis/verify: error.advice": HANDED_ON,
     "layouts/common/read_back: advice": HANDED_ON,
     "labels/label_map: nearest(name, names) or None": "a hint, to which callers add ways out",
-    "api: '' if report.notes else None": "none where notes tell the causes, else the usual, with a row",
-    "cli/commands: '' if report.notes else None": "as that of `api`",
+    "proving: '' if report.notes else None": "none where notes tell the causes, else the usual, with a row",
+    "cli/commands: '' if report.notes else None": "as that of `proving`",
     "codecs/pixels: save it smaller, or as baseline JPEG": "too large to be shown: by a picture editor",
     "conversion/undoing/restore: it was left as it is, run again": RERUN
     + "tests/conversion/test_restore.py::test_a_changed_file_does_not_keep_the_others_from_being_restored",

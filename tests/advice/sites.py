@@ -23,7 +23,7 @@ import pytest
 from polymask import errors
 from polymask.cli.app import cli
 from polymask.errors import PolymaskError
-from polymask.labels.label_files import LabelRows
+from polymask.labels.texts.rows import LabelRows
 
 PACKAGE = Path(errors.__file__).parent
 Row = TypeVar("Row", bound=Callable[..., None])

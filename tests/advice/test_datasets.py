@@ -25,7 +25,7 @@ def world() -> Iterator[World]:
 
 @follows(
     "api: boxes of a dataset are never painted: leave --boxes out",
-    "api: leave --to out",
+    "dataloop/jobs/options: leave --to out",
     "api: leave --annotated-only out",
 )
 def test_flags_that_a_dataset_does_not_take_are_left_out(case: Case, world: World) -> None:
@@ -52,12 +52,12 @@ def test_flags_of_runs_in_place_are_left_out_of_downloads(case: Case, world: Wor
 @follows("api: leave --update out")
 def test_an_update_is_of_a_dataset_in_place(case: Case, world: World) -> None:
     """Elsewhere the flag is left out."""
-    case.fails("convert", URL, case.out, "--update")
-    case.works("convert", URL, case.out)
+    case.fails("convert", SAMPLE, URL, "--update")
+    case.works("convert", URL, case.out, "--update")
     case.works("convert", URL, "--update")
 
 
-@follows("api: leave --source out")
+@follows("proving: leave --source out")
 def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: World) -> None:
     """They record what they were painted from."""
     case.works("convert", URL, "--journal", case.folder / "journal")

@@ -48,15 +48,12 @@ def test_pictures_and_masks_are_resized_as_told() -> None:
         training.resize(GRAY, MASK, (0, 3))
 
 
-@follows("training/classes: see `class_values`", "painting/painting: make one with LabelMap.from_names([…])")
-def test_classes_and_label_maps_are_made_by_what_is_named() -> None:
+@follows("training/classes: see `class_values`")
+def test_classes_are_made_by_what_is_named() -> None:
     """`class_values` gives the values of a label map."""
     with pytest.raises(PolymaskError):
         training.one_hot(MASK, [1, 1])
     assert training.one_hot(MASK, training.class_values(LabelMap.from_names(["cat"]))).shape == (4, 6, 2)
-    with pytest.raises(PolymaskError):
-        polymask.index_mask(RECORD, ["cat"])  # type: ignore[arg-type]
-    assert polymask.index_mask(RECORD, LabelMap.from_names(["cat"])).max() == 1
 
 
 @follows(
@@ -103,12 +100,14 @@ def test_pictures_of_a_mask_dataset_are_where_it_is_told(case: Case) -> None:
 
 
 @follows(
-    "raster: wrap each ring: Polygon([(x, y), …])", "model: rename it", "storage/remote/urls: pass it as text"
+    "raster/exchange/shapes: wrap each ring: Polygon([(x, y), …])",
+    "model: rename it",
+    "storage/remote/urls: pass it as text",
 )
 def test_shapes_names_and_urls_are_given_as_told() -> None:
     """A ring is no polygon, half a character no name, a path no URL."""
     with pytest.raises(PolymaskError):
-        polymask.rasterize([3], (4, 6))  # type: ignore[list-item]
+        polymask.rasterize([3], (4, 6))
     assert polymask.rasterize([Polygon([(1, 1), (3, 1), (3, 3)])], (4, 6)).any()
     with pytest.raises(PolymaskError):
         Label("\ud800", 1, (0, 0, 0))

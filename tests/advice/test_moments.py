@@ -117,7 +117,7 @@ def test_a_deflated_dicom_is_stored_otherwise(case: Case) -> None:
 
 @follows(
     "formats/coco/large/indexed: add those of its annotations as `images`",
-    "formats/parsing/outline: save it as UTF-8",
+    "formats/parsing/outline: as_utf_8",
 )
 def test_large_files_are_refused_as_small_ones(case: Case, by_parts: None) -> None:
     """Every file is large here."""

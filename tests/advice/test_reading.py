@@ -1,16 +1,18 @@
 """Advice of readers: what is wrong with a source, and what makes it readable."""
 
+import bz2
 import io
 import json
 import shutil
+import subprocess
 import zipfile
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.advice.sites import Case, follows, polymask
-from tests.conftest import SAMPLE, coco
+from tests.advice.sites import Case, Done, follows, polymask
+from tests.conftest import ROOT, SAMPLE, coco
 from tests.support.formats import FIXTURES
 
 BAD = {"id": 2, "image_id": 1, "category_id": 7, "segmentation": [[0, 0, 1, 1]]}
@@ -48,7 +50,7 @@ def test_a_file_that_is_not_its_format_is_corrected_exported_again_or_named(case
     case.works("convert", source, case.out, "--from", "coco")
 
 
-@follows("formats: name one with --from")
+@follows("formats/reading/texts/appearance: _UNPACKED if look.endswith(PACKED) else _LISTED")
 def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     """A file that shows none, and a folder of such."""
     text = case.write("folder/notes.txt", "some notes")
@@ -56,6 +58,13 @@ def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     case.fails("convert", text.parent, case.out, told="no file in it shows")
     shutil.copytree(FIXTURES / "voc", case.folder / "masks")
     case.works("convert", case.folder / "masks", case.out, "--from", "voc")
+    packed = case.write("a.json.bz2", bz2.compress(json.dumps(coco()).encode()))
+    done = case.fails("convert", packed, case.out, told="it looks like a bzip2 archive")
+    assert done.error
+    assert done.error.advice == "unpack it, and name what is in it"
+    case.works("convert", case.write("a.json", bz2.decompress(packed.read_bytes())), case.out)
+    case.works("formats")
+    assert (ROOT / "docs/tools.md").is_file()
 
 
 @follows("formats: name one of them as SOURCE")
@@ -75,7 +84,8 @@ def test_choices_among_datasets_annotations_are_left_out_elsewhere(case: Case) -
 
 
 @follows(
-    "formats: export it again, or leave it out", "formats/reading/content: export it again, or leave it out"
+    "formats/reading/texts/appearance: export it again, or leave it out",
+    "formats/reading/content: export it again, or leave it out",
 )
 def test_empty_files_are_exported_again(case: Case) -> None:
     """An empty list, and an empty file."""
@@ -159,19 +169,46 @@ def test_of_two_structure_sets_one_is_named(case: Case) -> None:
     case.works("convert", case.folder / "series/rs.dcm", case.out)
 
 
-@follows("formats/reading/content: save it as UTF-8", "labels/label_files: save it as UTF-8")
+@follows("formats/reading/content: as_utf_8(self.path, data)", "labels/label_files: as_utf_8")
 def test_texts_in_other_encodings_are_saved_as_utf_8(case: Case) -> None:
     """UTF-16, Latin-1, and a label file."""
     text = json.dumps(
         coco(categories=[{"id": 3, "name": "bär"}, {"id": 7, "name": "dog"}]), ensure_ascii=False
     )
-    for encoding in ("utf-16", "latin-1"):
-        case.fails("convert", case.write("a.json", text.encode(encoding)), case.out)
-    source = case.write("a.json", text.encode())
-    case.works("convert", source, case.out)
+    for encoding in ("utf-16", "latin-1", "gb18030"):
+        source = case.write("a.json", text.replace("bär", "熊").encode(encoding, "replace"))
+        if encoding == "latin-1":
+            case.write("a.json", text.encode(encoding))
+        iconv(case.fails("convert", source, case.out))
+        case.works("convert", source, case.out)
+    case.write("a.json", text.encode())
     labels = case.write("labels.txt", "bär\ndog\n".encode("latin-1"))
-    case.fails("convert", source, case.out, "--labels", labels)
-    case.works("convert", source, case.out, "--labels", case.write("labels.txt", "bär\ndog\n".encode()))
+    iconv(case.fails("convert", source, case.out, "--labels", labels))
+    case.works("convert", source, case.out, "--labels", labels)
+
+
+def iconv(done: Done) -> None:
+    """Run the command that an error names."""
+    assert done.error is not None
+    subprocess.run(done.error.advice.split("`")[1], shell=True, check=True)
+
+
+@follows(
+    'formats/reading/texts/xml_encodings: write encoding="UTF-8" into its first line',
+    "formats/reading/texts/xml_encodings: write the encoding that it has",
+)
+def test_xml_declares_the_encoding_that_it_has(case: Case) -> None:
+    """Or is saved in that which it declares."""
+    text = (FIXTURES / "labelme-xml/empty.xml").read_text().replace("harbor", "zürich")
+    declared = '<?xml version="1.0" encoding="{}"?>'
+    source = case.write("a.xml", (declared.format("ISO-8859-1") + text).encode())
+    case.fails("convert", source, case.out, told="declares encoding='ISO-8859-1'")
+    case.works("convert", case.write("a.xml", (declared.format("UTF-8") + text).encode()), case.out)
+    case.works(
+        "convert", case.write("a.xml", (declared.format("latin-1") + text).encode("latin-1")), case.out
+    )
+    case.fails("convert", case.write("a.xml", (declared.format("ascii") + text).encode("latin-1")), case.out)
+    case.works("convert", case.write("a.xml", (declared.format("cp1252") + text).encode("latin-1")), case.out)
 
 
 @follows("formats/reading/images/addresses: add --images DIR")
@@ -264,7 +301,10 @@ def test_of_pictures_of_one_stem_one_is_taken_away_or_named(case: Case) -> None:
     case.works("convert", case.folder / "yolo", case.out)
 
 
-@follows("formats: unpack it, and name the folder, or the archive in it that holds the annotations")
+@follows(
+    "formats/reading/texts/appearance: "
+    "unpack it, and name the folder, or the archive in it that holds the annotations",
+)
 def test_an_archive_of_archives_is_unpacked(case: Case) -> None:
     """Its folder is read, and so is the archive in it."""
     outer = case.folder / "outer.zip"

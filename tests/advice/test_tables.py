@@ -36,7 +36,7 @@ def a_mask(case: Case) -> Path:
     return case.folder / "masks"
 
 
-@follows("formats/drawing/mask_files: advice", "labels/label_files: take one of the two out")
+@follows("formats/drawing/mask_files: advice", "labels/texts/json_labels: take one of the two out")
 def test_of_two_names_for_a_value_one_is_taken_out(case: Case) -> None:
     """Of a table beside masks, and of a label file."""
     masks = a_mask(case)
@@ -52,7 +52,7 @@ def test_of_two_names_for_a_value_one_is_taken_out(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", labels)
 
 
-@follows("labels/label_files: keep one of them, and give the other a different name")
+@follows("labels/texts/json_labels: keep one of them, and give the other a different name")
 def test_of_a_labels_two_values_it_keeps_one(case: Case) -> None:
     """The other is called otherwise."""
     source, labels = case.write("a.json", coco()), case.write("labels.json", {"1": "cat", "2": "cat"})
@@ -61,14 +61,14 @@ def test_of_a_labels_two_values_it_keeps_one(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", labels)
 
 
-@follows("formats: f'name one of the archives in it, {archives[0]}'")
+@follows("formats/reading/texts/appearance: f'name one of the archives in it, {archives[0]}'")
 def test_of_a_folder_without_a_format_an_archive_or_the_format_is_named(case: Case) -> None:
     """PNGs may be masks, which nothing tells from photos."""
     folder = case.folder / "export"
     folder.mkdir()
-    for name in ("a.tar", "b.tar"):
+    for name, file in (("a.tar", "instances.json"), ("b.tar", "notes.md")):  # the other holds no annotations
         with tarfile.open(folder / name, "w") as archive:
-            archive.add(SAMPLE, "instances.json")
+            archive.add(SAMPLE, file)
     done = case.fails("convert", folder, case.out)
     assert done.error
     case.works("convert", folder / done.error.advice.rpartition(", ")[2], case.out)

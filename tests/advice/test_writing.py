@@ -12,7 +12,7 @@ from PIL import Image
 
 from polymask import convert
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
-from polymask.labels.label_files import quoted
+from polymask.labels.texts.name_lines import quoted
 from tests.advice.sites import Case, follows, polymask
 from tests.conftest import SAMPLE, coco, square
 
@@ -37,7 +37,7 @@ def advice_of(done: Any) -> str:
     return str(done.error.advice)
 
 
-@follows("conversion/planning/label_plan: add it to the --labels file")
+@follows("formats/known_labels: add it to the --labels file")
 def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) -> None:
     """Each way by itself, with the line that is named."""
     source = case.write("a.json", labeled("weed ", "crop"))
@@ -51,7 +51,7 @@ def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) ->
     case.works("convert", source, case.out, "--labels", labels, "--skip-invalid")
 
 
-@follows("labels/label_map: {hint}: {listed or 'none'}")
+@follows("errors: {hint}: {listed or 'none'}")
 def test_a_label_that_nobody_has_is_replaced_by_one_that_is_named(case: Case) -> None:
     """The nearest, and all that there are."""
     for command in (["convert", SAMPLE, case.out], ["stats", SAMPLE]):
@@ -60,7 +60,7 @@ def test_a_label_that_nobody_has_is_replaced_by_one_that_is_named(case: Case) ->
         assert advice == "did you mean 'boat'? There are: boat, flock, house, sea, sun, tree"
 
 
-@follows("labels/label_files: point the arrow at the last label", "usual: LabelError")
+@follows("labels/texts/name_lines: point the arrow at the last label", "usual: LabelError")
 def test_arrows_point_at_the_last_label(case: Case) -> None:
     """A chain is none; and a line that is none is corrected."""
     labels = case.write("labels.txt", "cat -> dog\ndog -> animal\n")
@@ -74,13 +74,48 @@ def test_arrows_point_at_the_last_label(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", labels)
 
 
-@follows("labels/label_files: number its labels from 1", "labels/label_map: advice or None")
+@follows(
+    "labels/texts/json_labels: number its labels from 1",
+    "labels/label_files: number its labels from 1",
+    "labels/label_map: advice or None",
+)
 def test_labels_with_the_backgrounds_value_are_numbered_from_1(case: Case) -> None:
-    """0 is the background's."""
+    """0 is the background's, in JSON and in a table of ids."""
     source, labels = case.write("a.json", coco()), case.write("id2label.json", {"0": "cat", "1": "dog"})
     case.fails("convert", source, case.out, "--labels", labels)
     case.write("id2label.json", {"1": "cat", "2": "dog"})
     case.works("convert", source, case.out, "--labels", labels)
+    table = case.write("classes.csv", "id,name\n0,cat\n1,dog\n")
+    case.fails("convert", source, case.out, "--labels", table)
+    case.write("classes.csv", "id,name\n1,cat\n2,dog\n")
+    case.works("convert", source, case.out, "--labels", table)
+
+
+@follows("labels/texts/name_lines: name a file with one name a line")
+def test_a_file_that_is_no_list_of_names_becomes_one(case: Case) -> None:
+    """And a name that looks like another file is put in double quotes."""
+    source = case.write("a.json", labeled("cat", "sea, deep"))
+    labels = case.write("labels.txt", "cat\nsea, deep\n")
+    case.fails("convert", source, case.out, "--labels", labels, told="line 2")
+    case.write("labels.txt", 'cat\n"sea, deep"\n')
+    case.works("convert", source, case.out, "--labels", labels)
+    settings = case.write("obj.data", "classes = 2\nnames = obj.names\n")
+    case.fails("convert", case.write("b.json", coco()), case.out, "--labels", settings, told="line 1")
+    case.works("convert", case.folder / "b.json", case.out, "--labels", case.write("obj.names", "cat\ndog\n"))
+
+
+@follows("formats/known_labels: _LISTED_ANEW")
+def test_a_label_that_the_formats_own_table_lacks_is_listed_or_left_out(case: Case) -> None:
+    """In a file for --labels, where there was none."""
+    shapes = [
+        {"label": label, "polygon": [[x, 1], [x + 3, 1], [x + 3, 5], [x, 5]]}
+        for label, x in (("road", 1), ("crane", 6))
+    ]
+    document = {"imgHeight": 8, "imgWidth": 12, "objects": shapes}
+    source = case.write("bonn_000000_000001_gtFine_polygons.json", document)
+    case.fails("convert", source, case.out, told="'crane' is not in the source's own table of labels")
+    case.works("convert", source, case.out, "--labels", case.write("labels.txt", "road\ncrane\n"))
+    case.works("convert", source, case.out, "--skip-invalid")
 
 
 def own(*rows: tuple[str, int, str], background: int = 0, void: int = 255) -> dict[str, Any]:
@@ -89,7 +124,7 @@ def own(*rows: tuple[str, int, str], background: int = 0, void: int = 255) -> di
     return {"labels": labels, "background": background, "void": void}
 
 
-@follows("labels/label_files: give each label, the background and void a name and a value of its own")
+@follows("labels/texts/json_labels: give each label, the background and void a name and a value of its own")
 def test_values_of_labels_json_are_told_apart(case: Case) -> None:
     """Two labels of one value."""
     source = case.write("a.json", coco())
@@ -215,7 +250,7 @@ def test_lists_that_lack_images_are_made_anew_or_elsewhere(case: Case) -> None:
 
 @follows(
     "layouts/common/read_back: put another copy there, or remove it",
-    "layouts/common/read_back: save it as UTF-8",
+    "layouts/common/read_back: as_utf_8",
 )
 def test_damaged_tables_of_masks_are_replaced_or_removed(case: Case) -> None:
     """labels.json of a folder of masks, and a text in another encoding."""
@@ -501,7 +536,7 @@ def test_permissions_are_checked(case: Case) -> None:
 @follows(
     "conversion/dest/deleted: choose another DEST, or {recovery(root)}",
     "conversion/dest/folder_sink: 'if they were deleted, choose another DEST",
-    "conversion/dest/folder_sink: {recovery(self.root)}, then convert",
+    "conversion/dest/companions: {recovery(dest.root)}, then convert",
     "conversion/dest/losses: {recovery(root)}, then convert",
 )
 def test_after_a_deletion_polygons_are_put_back_by_the_command_that_is_named(case: Case) -> None:

@@ -92,15 +92,13 @@ def test_a_missing_or_unreadable_picture_is_a_finding(coco_file: Write, tmp_path
 
 
 @pytest.mark.parametrize("names", [("con.jpg", "b.jpg"), ("b.jpg", "B.png")])
-def test_names_that_convert_refuses_are_invalid(
-    coco_file: Write, tmp_path: Path, names: tuple[str, str]
-) -> None:
+def test_names_that_convert_refuses_block(coco_file: Write, tmp_path: Path, names: tuple[str, str]) -> None:
     """An unsafe name, and two that would be one mask, do not stop the check of what is left."""
     images = [{"id": n, "file_name": name, "height": 6, "width": 8} for n, name in enumerate(names, 1)]
     path = coco_file(images=images)
     (tmp_path / "pictures").mkdir()
     kinds = [finding.kind for finding in check(path, images=tmp_path / "pictures")]
-    assert kinds == ["invalid", "missing-image", "missing-image"]
+    assert kinds == ["image-name", "missing-image", "missing-image"]
     with pytest.raises(InputError):
         convert(path, tmp_path / "out")
 

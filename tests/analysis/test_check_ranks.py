@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from polymask import LabelMap, check, convert, decode_png
-from polymask.analysis.check import FINDING_KINDS, RANKS, rank_of
 from polymask.analysis.check_labels import similar
-from polymask.labels.label_files import quoted
+from polymask.analysis.findings import FINDING_KINDS, RANKS, rank_of
+from polymask.labels.texts.name_lines import quoted
 from tests.conftest import Run, coco, square
 
 Write = Callable[..., Path]

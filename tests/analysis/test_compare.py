@@ -302,3 +302,17 @@ def test_truth_of_one_layout_may_be_compared_with_another(tmp_path):
     convert(tmp_path / "other.json", tmp_path / "index")
     assert dict(compare(truth, tmp_path / "index")) == dict(compare(truth, other))
     assert compare(tmp_path / "index", truth).mean_iou < compare(other, truth).mean_iou
+
+
+def test_where_no_image_could_be_compared_there_is_no_iou(tmp_path, polymask_command):
+    """Neither 1 nor 0: `null` in JSON, and the exit code is 1."""
+    for side, size in (("truth", 4), ("other", 6)):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "a.png").write_bytes(encode_png(np.ones((size, size), np.uint8)))
+    result = compare(tmp_path / "truth", tmp_path / "other")
+    assert np.isnan(result.mean_iou)
+    for flags in ([], ["--json"]):
+        done = polymask_command("compare", tmp_path / "truth", tmp_path / "other", *flags)
+        assert done.returncode == 1
+        assert ("mean IoU" in done.stdout, "NaN" in done.stdout) == (False, False)
+        assert "no image could be compared" in done.stdout or json.loads(done.stdout)["mean_iou"] is None

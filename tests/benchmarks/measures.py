@@ -17,7 +17,8 @@ from polymask.codecs.png import encode_rgba
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.painting.painting import Painting, label_masks
+from polymask.painting.masks import label_masks
+from polymask.painting.painting import Painting
 from polymask.provenance.digest import record_sha256
 from polymask.raster.mask_digest import mask_sha256
 from tests.benchmarks.generator import ring, write_coco

@@ -33,7 +33,7 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, make_plan
 from polymask.conversion.run import convert_images, run_plan
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.painting.painting import label_masks
+from polymask.painting.masks import label_masks
 from tests.benchmarks.__main__ import renew
 from tests.benchmarks.generator import annotation, write_coco
 from tests.benchmarks.measures import environment

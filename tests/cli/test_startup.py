@@ -31,7 +31,7 @@ def test_importing_the_package_does_not_load_the_command_line() -> None:
 def test_every_public_name_comes_from_its_home_when_it_is_asked_for() -> None:
     """Importing the package loads none of them, numpy neither; a name that is none is no attribute."""
     assert not loaded_by("import polymask") & {"numpy", "polymask.model"}
-    assert sorted(polymask.__all__) == sorted([*polymask._HOME_OF, "__version__"])
+    assert sorted(polymask.__all__) == sorted([*polymask._HOME_OF, *polymask._ROOMS, "__version__"])
     assert all(getattr(polymask, name) is not None for name in polymask.__all__)
     assert set(polymask.__all__) <= set(dir(polymask))
     assert callable(polymask.conflicts)

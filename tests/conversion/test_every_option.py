@@ -35,10 +35,12 @@ REFUSED: dict[str, Any] = {
     "picture_format": "png",
     "split": "val",
     "split_ratio": (0.0, 0.0, 1.0),
+    "split_by": "^[a-z]",
 }
 WITH: dict[str, dict[str, Any]] = {
     "priority": {"overlap": "priority"},
     "copy_images": {"images": PICTURES},
+    "split_by": {"split_ratio": (0.0, 1.0)},
     "picture_format": {"images": PICTURES, "copy_images": True},
 }
 HARMLESS: dict[str, tuple[Any, str]] = {
@@ -53,6 +55,8 @@ HARMLESS: dict[str, tuple[Any, str]] = {
     "seed": (7, "draws the splits of --split-ratio, which are compared"),
     "palette": ("label-map", "colors of overlays"),
     "overwrite": (True, "replaces what differs; a finished mask is not painted"),
+    "update": (True, "masks follow their source; a finished one is not painted"),
+    "prune": (True, "masks of images that are gone; a finished one stays then too"),
     "dry_run": (True, "writes nothing"),
     "delete_source": (True, "what is there to be deleted"),
     "max_delete": (5, "a limit of what is deleted"),
@@ -64,7 +68,6 @@ HARMLESS: dict[str, tuple[Any, str]] = {
 NOT_HERE = {
     "from_": "the format of the file, which is the same",
     "filter": "of datasets",
-    "update": "of datasets",
     "check_images": "of datasets",
     "predictions": "of Dataloop's annotations",
     "min_confidence": "of predictions",

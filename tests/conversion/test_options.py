@@ -14,14 +14,11 @@ from polymask import (
     GeometryError,
     ImageRecord,
     InputError,
-    Instance,
-    LabelError,
     LimitError,
     Limits,
     Polygon,
     Runs,
     convert,
-    index_mask,
     rasterize,
 )
 from polymask.conversion.options import ConvertOptions
@@ -113,20 +110,6 @@ def test_run_counts_that_int64_cannot_hold_are_refused() -> None:
     for counts in (np.array([2**64 - 1, 17], np.uint64), np.array([2**63, 16], np.uint64), [17, -1]):
         with pytest.raises(GeometryError, match="run counts"):
             Runs(counts, (4, 4))
-
-
-@pytest.mark.parametrize("given", [TRIANGLE, [TRIANGLE], np.array(TRIANGLE), None, Runs([16], (4, 4))])
-def test_a_ring_is_no_polygon(given: Any) -> None:
-    """The error says how to make it one."""
-    with pytest.raises(GeometryError, match=r"wrap each ring: Polygon\("):
-        rasterize(given, (4, 4))
-
-
-def test_names_are_no_label_map() -> None:
-    """The error says how to make them one."""
-    record = ImageRecord(1, "a", (4, 4), (Instance(1, "a", Polygon(TRIANGLE)),))
-    with pytest.raises(LabelError, match=r"LabelMap\.from_names"):
-        index_mask(record, ["a"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

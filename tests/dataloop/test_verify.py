@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from polymask import api, undo
+from polymask import proving, undo
 from polymask.dataloop.jobs import run, verification
 from polymask.errors import InputError, LimitError, NotFound
 from polymask.limits import Limits
@@ -155,7 +155,7 @@ def test_a_journal_elsewhere_tells_too(world: World, journal: Path, tmp_path: Pa
     world.emulator.remove_annotation(mask["id"])
     assert examined(world).failures == []  # nobody here knows of the deletion
     with world.connected():
-        report = api.examine(URL, journal=journal)
+        report = proving.examine(URL, journal=journal)
     assert [failure.reason for failure in report.failures] == [
         "the mask of 1 polygons that were deleted is gone"
     ]
@@ -166,7 +166,7 @@ def test_a_journal_elsewhere_tells_too(world: World, journal: Path, tmp_path: Pa
     assert examined(world, journal=journal).failures == []
 
 
-@pytest.mark.parametrize("command", [api.verify, undo.restore])
+@pytest.mark.parametrize("command", [proving.verify, undo.restore])
 def test_a_folder_takes_no_journal(command: Any, tmp_path: Path) -> None:
     """Its journal lies in it, so that one from elsewhere would be passed over in silence."""
     with pytest.raises(InputError, match="leave --journal out"):

@@ -10,6 +10,7 @@ import pytest
 from polymask import FormatError, InputError, LabelMap, NotFound, convert, index_mask
 from polymask.formats import FORMATS, ReadOptions, module_named, open_annotations, sniffed
 from polymask.formats.reading.content import Content
+from polymask.formats.reading.texts.appearance import appearance
 from tests.conftest import Run
 from tests.support.formats import FIXTURES, LABELS, SCENE, masks, written
 
@@ -277,3 +278,38 @@ def test_unsupported_instances_make_the_run_exit_1(tmp_path: Path, polymask_comm
     assert "1 instances are not supported" in done.stderr
     assert (tmp_path / "out/masks/boat.png").exists()
     assert "unsupported" in polymask_command("check", path).stdout
+
+
+LOOKS = {
+    "a gzip archive": b"\x1f\x8b\x08\0",
+    "a JPEG picture": b"\xff\xd8\xff\xe0",
+    "a PDF document": b"%PDF-1.7",
+    "a page of HTML, not a download": b"<!DOCTYPE html><html><title>Sign in</title></html>",
+    "XML of the element <kml>": b'<?xml version="1.0"?>\n<kml><name/></kml>',
+    "a JSON object with the keys model, epochs": b'{"model": 1, "epochs": []}',
+    "a JSON list of objects with the keys a": b'[{"a": 1}]',
+    "JSON without any keys": b"[[1, 2]]",
+    "damaged JSON": b'{"model": ',
+    "a text that begins with 'to whom it may concern'": b"to whom it may concern\n",
+    "binary data": b"\x01\x02\0\x03",
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_is_of_no_format_is_told_by_its_look(look: str, tmp_path: Path) -> None:
+    """With what leads on: the command that lists the formats, and the page on exports."""
+    path = written(tmp_path / "a.bin", LOOKS[look])
+    assert appearance(Content(path)).startswith(look)
+    with pytest.raises(FormatError, match=r"none of the formats|not JSON") as told:
+        open_annotations(path)
+    if "none" in str(told.value):
+        assert f"it looks like {look}" in str(told.value)
+        assert ("unpack it" in told.value.advice) == ("archive" in look)
+        assert ("`polymask formats`" in told.value.advice) == ("archive" not in look)
+
+
+def test_binary_data_is_no_utf_16(tmp_path: Path) -> None:
+    """A text in UTF-16 is told as one, with and without a byte order mark."""
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        with pytest.raises(FormatError, match="UTF-16 text"):
+            open_annotations(written(tmp_path / "a.json", '{"a": 1}'.encode(encoding)))

@@ -407,3 +407,59 @@ def test_segnets_values_keep_theirs() -> None:
     """Sky is 0, so the background is a value that no pixel has; Unlabelled, 11, is void."""
     assert SEGNET.categories[:2] == (("background", 255), ("Sky", 0))
     assert SEGNET.label(11, colored=False) == "__ignore__"
+
+
+@pytest.mark.parametrize("text", ['{"cat": 255}', '{"255": "cat"}', "id,name\n255,cat\n"])
+def test_255_is_a_label_where_a_label_file_says_so(tmp_path: Path, text: str, polymask_command: Run) -> None:
+    """Binary masks of 0 and 255 have a way in; `check` and the other commands read them alike."""
+    gray(tmp_path / "in/a.png", np.where(VALUES == 1, 255, 0))
+    labels = written(tmp_path / "labels.txt", text)
+    source = (tmp_path / "in", "--from", "masks", "--labels", labels)
+    for command in (["convert", *source, tmp_path / "out"], ["check", *source], ["stats", *source]):
+        done = polymask_command(*command)
+        assert done.returncode == 0, done.stderr
+    mask = np.asarray(Image.open(tmp_path / "out/masks/a.png"))
+    assert (mask == (VALUES == 1)).all()
+    assert LabelMap.load(tmp_path / "out/labels.json").value_of("cat") == 1
+
+
+def test_0_is_a_label_where_a_table_says_so(tmp_path: Path) -> None:
+    """Of `id2label.json` beside the masks, or named; what is written is numbered anew, from 1."""
+    values = np.where(VALUES == 255, 1, VALUES)  # 0, 1 and 2 are labels
+    text = '{"0": "wall", "1": "cat", "2": "dog"}'
+    gray(tmp_path / "beside/a.png", values)
+    written(tmp_path / "beside/id2label.json", text)
+    gray(tmp_path / "named/a.png", values)
+    beside, named = (
+        {"labels": path / "id2label.json"} for path in (tmp_path / "beside", tmp_path / "tables")
+    )
+    written(named["labels"], text)
+    for folder, options in (("beside", {}), ("beside", beside), ("named", named)):
+        convert(tmp_path / folder, tmp_path / f"{folder}-out", from_="masks", overwrite=True, **options)
+        written_mask = np.asarray(Image.open(tmp_path / f"{folder}-out/masks/a.png"))
+        assert (written_mask == values + 1).all()
+        table = LabelMap.load(tmp_path / f"{folder}-out/labels.json")
+        assert [table.value_of(name) for name in ("wall", "cat", "dog")] == [1, 2, 3]
+
+
+def test_255_as_a_label_has_no_source_id(tmp_path: Path) -> None:
+    """It is void's in what is written; the refusal says so, and its way out works."""
+    gray(tmp_path / "in/a.png", np.where(VALUES == 1, 255, 0))
+    written(tmp_path / "in/id2label.json", '{"255": "cat"}')
+    with pytest.raises(LabelError, match="value 255, which is that of void; use `--ids contiguous`"):
+        convert(tmp_path / "in", tmp_path / "out", from_="masks", ids="source")
+    assert pixels(tmp_path / "in", from_="masks", ids="contiguous") == {"cat": 3}
+
+
+def test_masks_of_void_alone_tell_the_way_to_paint_it(tmp_path: Path) -> None:
+    """255 is void, unless a table gives it to a label."""
+    gray(tmp_path / "in/a.png", np.where(VALUES == 1, 255, 0))
+    notes = open_annotations(tmp_path / "in", format="masks").notes
+    assert '{"255": "NAME"}' in notes[-1]
+
+
+def test_values_that_a_label_file_cannot_have_in_masks_of_polygons_are_refused(tmp_path: Path) -> None:
+    """It names what is to be written there, and 0 is the background's."""
+    labels = written(tmp_path / "id2label.json", '{"0": "boat", "1": "sea", "2": "sun"}')
+    with pytest.raises(LabelError, match="number its labels from 1"):
+        convert(FIXTURES / "labelme", tmp_path / "out", labels=labels)

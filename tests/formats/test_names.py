@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from polymask import FormatError, InputError, convert, verify
-from polymask.analysis.masks.mask_sets import chosen_masks, masks_in, matched
+from polymask import FormatError, InputError, check, compare, convert, verify
+from polymask.analysis.masks.mask_sets import chosen_masks, masks_in
+from polymask.analysis.masks.matching import matched
 from polymask.codecs.pictures import SUFFIXES
 from polymask.formats import ReadOptions, open_annotations
+from polymask.formats.labelstudio.names import image_name as label_studio_name
 from polymask.formats.options import ReadingOptions
+from polymask.formats.reading.linked_files import LinkedFiles
 from polymask.formats.selection import chosen
 from polymask.storage.image_names import (
     PICTURE_SUFFIXES,
@@ -438,3 +441,35 @@ def test_sizes_that_are_missing_or_0_are_those_of_pictures(
     annotations = open_annotations(path, format=format_, options=ReadOptions(images=tmp_path / "pictures"))
     assert annotations.decode(0).frame == (6, 8)
     assert annotations.notes == ("1 images have no size in the file: it is taken from their pictures",)
+
+
+@pytest.mark.parametrize("name", ["plot #1.png", "a+b #1?.png", "s#1/#.png", "x.json#1.png", "#.png"])
+@pytest.mark.parametrize("layout", ["index", "binary", "coco", "voc"])
+def test_a_number_sign_in_a_name_parts_nothing(name: str, layout: str, tmp_path: Path) -> None:
+    """The mask has its image's whole name, is proven, and is written once: a second run changes nothing."""
+    source = _coco(tmp_path / "a.json", [name, "plot.png"])
+    assert check(source) == []
+    convert(source, tmp_path / "out", to=layout)
+    assert verify(tmp_path / "out").unchanged == 2
+    assert compare(source, tmp_path / "out").mean_iou == 1
+    report = convert(source, tmp_path / "out", to=layout)
+    assert (report.written, report.unchanged) == (0, 2)
+    if layout == "index":
+        assert (tmp_path / "out/masks" / PurePosixPath(name).with_suffix(".png")).is_file()
+
+
+@pytest.mark.parametrize("name", ["plot #1.png", "plot ?1.png", "a;b.png"])
+def test_label_studios_files_keep_their_whole_name(name: str) -> None:
+    """Only addresses have a query and a fragment."""
+    assert label_studio_name(name) == name
+    assert label_studio_name(f"/data/local-files/?d=pets/{name.replace('#', '%23')}") == f"pets/{name}"
+
+
+def test_masks_are_linked_by_whole_names(tmp_path: Path) -> None:
+    """And by those of an address, without its query."""
+    written(tmp_path / "plot #1.png", b"")
+    links = LinkedFiles(tmp_path)
+    for address in ("plot #1.png", "https://host/masks/plot%20%231.png?token=1"):
+        file = links.linked(address)
+        assert file is not None, address
+        assert file.name == "plot #1.png"

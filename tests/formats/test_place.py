@@ -68,6 +68,20 @@ def test_names_that_nothing_tells_the_encoding_of_are_refused(tmp_path: Path) ->
     assert list(open_annotations(tmp_path / "港口").names) == ["船.png"]
 
 
+def test_a_windows_name_that_is_utf8_by_chance_is_refused(tmp_path: Path) -> None:
+    """`图` in GBK is `ͼ` in UTF-8; three bytes a character are no chance, nor is UTF-8 of other systems."""
+    written_on = {"图.json".encode("gbk"): "ͼ.json", "图.json".encode(): "图.json"}
+    for raw, name in written_on.items():
+        path = unflagged(tmp_path / "a.zip", raw)
+        assert Place(path).names == (name,)
+        path.write_bytes(path.read_bytes().replace(b"PK\1\2\x14\x03", b"PK\1\2\x14\x00"))
+        if name == "图.json":
+            assert Place(path).names == (name,)
+        else:
+            with pytest.raises(FormatError, match="encoding of the name"):
+                _ = Place(path).names
+
+
 def test_a_name_in_utf8_beside_the_other_one_is_read(tmp_path: Path) -> None:
     """Info-ZIP's field, if it is of the same name; else it is as if it were not there."""
     raw, right = "船.json".encode("gbk"), "船.json".encode()

@@ -82,7 +82,7 @@ def test_a_damaged_picture_fails_its_image(tmp_path: Path) -> None:
     [
         ("0 0.5 0.5 0.2 0.2", r"line 2: a box, not a polygon"),
         ("0 0.5 0.5 0.2 0.2 0.1", "5 numbers after the class"),
-        ("5 0.1 0.1 0.2 0.2 0.3 0.1", "no name in data.yaml or classes.txt has the id 5"),
+        ("5 0.1 0.1 0.2 0.2 0.3 0.1", "no name in data.yaml, classes.txt or --labels has the id 5"),
         ("cat 0.1 0.1 0.2 0.2 0.3 0.1", "not `class x y"),
         ("0 0.1 0.1 nan 0.2 0.3 0.1", "nan is no share of the picture"),
         ("0.5 0.1 0.1 0.2 0.2 0.3 0.1", "not `class x y"),
@@ -224,3 +224,25 @@ def test_pictures_elsewhere_are_found_by_every_command(tmp_path: Path, polymask_
         assert polymask_command(*command).returncode != 0
         done = polymask_command(*command, *images)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["names: {3: cat, 5: dog}", '{"3": "cat", "5": "dog"}', "id,name\n3,cat\n5,dog\n"]
+)
+def test_a_label_file_with_ids_names_classes_by_these(tmp_path: Path, text: str) -> None:
+    """Class 5 is no second class; one without a name is refused."""
+    path = without_yaml(tmp_path / "set", ROW.replace("0 ", "5 ", 1))
+    labels = written(tmp_path / "labels", text)
+    assert [record.instances[0].label for record in read(path, labels=labels)] == ["dog"]
+    written(path / "labels/train/a.txt", ROW)
+    with pytest.raises(FormatError, match="has the id 0"):
+        list(read(path, labels=labels))
+
+
+def test_a_class_0_of_a_label_file_gets_a_value_of_its_own(tmp_path: Path) -> None:
+    """0 is the background's in what is written."""
+    path = without_yaml(tmp_path / "set", ROW)
+    labels = written(tmp_path / "id2label.json", {"0": "cat", "1": "dog"})
+    report = convert(path, tmp_path / "out", labels=labels)
+    assert report.labels["cat"]["pixels"] == SQUARE.sum()
+    assert (np.array(Image.open(tmp_path / "out/masks/train/a.png")) == SQUARE).all()

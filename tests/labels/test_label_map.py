@@ -192,8 +192,8 @@ def test_a_name_occurs_once() -> None:
 
 
 def test_a_folder_is_no_label_file(tmp_path: Path) -> None:
-    """Reading or writing a file where a folder is, or below none, is the disk's error."""
-    with pytest.raises(BackendError, match="Is a directory"):
+    """Reading one is refused as input; writing where a folder is, or below none, is the disk's error."""
+    with pytest.raises(LabelError, match="no regular file"):
         LabelMap.load(tmp_path)
     with pytest.raises(BackendError, match="Is a directory"):
         LabelMap.from_names(["cat"]).save(tmp_path)

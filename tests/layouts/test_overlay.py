@@ -2,14 +2,26 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import InputError, LabelMap, ProofError, convert, verify
+import polymask
+from polymask import (
+    ImageRecord,
+    InputError,
+    Instance,
+    LabelMap,
+    Polygon,
+    ProofError,
+    convert,
+    verify,
+)
 from polymask.labels.palettes import label_colors, safe_color
 from polymask.layouts import overlay
+from polymask.layouts.common import contact_sheets
 from polymask.layouts.overlay import ALPHA, GRAY
 from tests.conftest import SAMPLE, coco, tree
 from tests.support.layouts import picture
@@ -103,11 +115,11 @@ def test_strips_show_what_the_whole_does(tmp_path, monkeypatch, overlap, border)
 
 def test_a_thumbnail_is_made_of_blocks_that_strips_may_cut(monkeypatch):
     """However the rows come, the same small picture."""
-    monkeypatch.setattr(overlay, "THUMBNAIL", 5)
+    monkeypatch.setattr(contact_sheets, "THUMBNAIL", 5)
     pixels = np.random.default_rng(0).integers(0, 255, (103, 61, 3), np.uint8)
     made = []
     for rows in (1, 4, 7, 103):
-        small = overlay._ThumbnailBuilder((103, 61))
+        small = contact_sheets.ThumbnailBuilder((103, 61))
         for top in range(0, 103, rows):
             small.add(pixels[top : top + rows])
         made.append(small.png())
@@ -151,3 +163,47 @@ def test_many_bits_are_seen_from_black_to_white(coco_file, tmp_path):
     convert(coco_file(annotations=[]), tmp_path / "out", to="overlay", images=tmp_path)
     gray = picture(tmp_path / "out/overlay/a.png")[1][..., 0]
     assert (gray.min(), gray.max(), len(np.unique(gray))) == (0, 255, 48)
+
+
+RECORD = ImageRecord(1, "a.jpg", (2, 4), (Instance(1, "cat", Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])),))
+PHOTO = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+
+
+def test_a_record_in_memory_lies_over_its_picture(tmp_path):
+    """An array, gray or with an alpha, a picture of Pillow, a file; where no label is, it shows as it is."""
+    Image.fromarray(PHOTO).save(tmp_path / "a.png")
+    alpha = np.dstack([PHOTO, np.full((2, 4), 255, np.uint8)])
+    for image in (PHOTO, alpha, Image.fromarray(PHOTO), tmp_path / "a.png", str(tmp_path / "a.png")):
+        pixels = polymask.overlay(RECORD, image)
+        assert (pixels.dtype, pixels.shape) == (np.uint8, (2, 4, 3))
+        assert (pixels[:, [0, 3]] == PHOTO[:, [0, 3]]).all()
+        assert (pixels[:, 1:3] == safe_color(0)).all()
+    assert (polymask.overlay(RECORD, PHOTO[..., 0])[:, 0] == PHOTO[:, 0, :1]).all()
+    assert (polymask.overlay(RECORD)[:, 0] == GRAY).all()
+    assert polymask.overlay(RECORD, np.zeros((4, 8), np.uint8)).shape == (2, 4, 3)
+
+
+@pytest.mark.parametrize("labels", [["cat"], {"cat": 1}, LabelMap.from_names(["cat"])])
+def test_a_label_map_has_its_own_colors(labels):
+    """VOC's, where it names none; without a map they are color-blind-safe."""
+    assert polymask.overlay(RECORD, label_map=labels)[0, 1].tolist() == [128, 0, 0]
+
+
+def test_an_overlay_in_memory_is_that_of_the_layout(tmp_path):
+    """The same pixels, for every image of the sample."""
+    convert(SAMPLE, tmp_path / "out", to="overlay", images=SAMPLE.parent / "images")
+    for record in polymask.read(SAMPLE):
+        labels = LabelMap.load(tmp_path / "out/labels.json")
+        safe = [replace(each, color=safe_color(n)) for n, each in enumerate(labels.labels)]
+        pixels = polymask.overlay(
+            record, SAMPLE.parent / "images" / record.name, label_map=replace(labels, labels=tuple(safe))
+        )
+        assert (pixels == picture(tmp_path / "out/overlay" / record.name)[1]).all()
+
+
+def test_what_is_no_picture_is_refused(tmp_path):
+    """Floats, planes of two, a file that is none."""
+    (tmp_path / "a.png").write_text("no picture")
+    for image in (PHOTO / 255, PHOTO[..., :2], tmp_path / "a.png"):
+        with pytest.raises(InputError):
+            polymask.overlay(RECORD, image)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import InputError, convert
-from polymask.layouts.common.splits import assign, parse_ratio
+from polymask.layouts.common.splits import assign, group_of, parse_ratio, split_options
 from tests.conftest import SAMPLE, coco, tree
 
 MANY = [{"id": n, "file_name": f"{n:03}.jpg", "height": 2, "width": 2} for n in range(20)]
@@ -136,3 +136,52 @@ def test_the_command_line_takes_ratio_and_seed(coco_file, tmp_path, polymask_com
     done = polymask_command("convert", source, tmp_path / "b", "--split-ratio", "0.8,0.3")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "sum to 1" in done.stderr
+
+
+patients = st.lists(st.sampled_from([f"p{n:02}_{eye}.png" for n in range(30) for eye in "lr"]), unique=True)
+
+
+@given(patients, ratios, st.integers(0, 9))
+def test_a_group_stays_together(images, shares, seed):
+    """Both eyes of a patient are in the split of the patient's name, whoever else is there."""
+    splits = split_options(images, shares, seed=seed, split_by="^(p[0-9]+)_")["splits"]
+    assert splits == {name: assign([name[:3]], shares, seed=seed)[name[:3]] for name in images}
+    whole_match = split_options(images, shares, seed=seed, split_by="^p[0-9]+")["splits"]
+    assert whole_match == splits
+
+
+@pytest.mark.parametrize("pattern", ["x", "^(y)?p", "", "()"])
+def test_a_name_without_a_group_is_its_own(pattern):
+    """Where nothing matches, or nothing but an empty text, which would put all images together."""
+    assert group_of("p01_l.png", pattern) == ""
+    names = [f"p{n:02}.png" for n in range(9)]
+    splits = split_options(names, (0.5, 0.5), split_by=pattern)["splits"]
+    assert splits == assign(names, (0.5, 0.5))
+
+
+def test_images_without_a_group_are_counted_in_a_note(coco_file, tmp_path):
+    """Of the images of this run; there is no note where all have one."""
+    names = ["bonn/a.jpg", "bonn/b.jpg", "c.jpg", "d.jpg"]
+    images = [{"id": n, "file_name": name, "height": 2, "width": 2} for n, name in enumerate(names)]
+    source = coco_file(coco(images=images, annotations=[]))
+    options = {"split_ratio": "0.5,0.5", "split_by": "^(.+)/"}
+    report = convert(source, tmp_path / "a", **options)
+    assert [note for note in report.notes if "--split-by" in note] == [
+        "2 of 4 images do not match --split-by, e.g. c.jpg: each goes to a split by its own name"
+    ]
+    assert not convert(source, tmp_path / "b", where="bonn/*", **options).notes
+    assert len({path for path, names in lists(tmp_path / "a").items() if "bonn/a" in names}) == 1
+
+
+@pytest.mark.parametrize("pattern", ["(", "*", "[a", 7, b"a"])
+def test_a_pattern_that_is_none_is_refused_before_anything_is_written(coco_file, tmp_path, pattern):
+    with pytest.raises(InputError):
+        convert(coco_file(), tmp_path / "out", split_ratio="1", split_by=pattern)
+    assert not (tmp_path / "out").exists()
+
+
+def test_groups_without_a_ratio_are_refused(coco_file, tmp_path, polymask_command):
+    """They would do nothing."""
+    done = polymask_command("convert", coco_file(), tmp_path / "out", "--split-by", "a")
+    assert (done.returncode, (tmp_path / "out").exists()) == (2, False)
+    assert "add --split-ratio" in done.stderr

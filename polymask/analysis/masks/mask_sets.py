@@ -1,41 +1,40 @@
 """Sets of masks from any tool: folders in any layout, bare PNGs, or annotations painted on the fly."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import PurePosixPath
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 
 from polymask.analysis.masks.label_sets import LabelMasks, masks_of
+from polymask.analysis.masks.mask_folders import BARE, converted_above, open_mask_folder
+from polymask.analysis.masks.matching import NamedImages, in_split
 from polymask.analysis.masks.stored_masks import StoredMasks
-from polymask.errors import InputError, LabelError, LimitError, NotFound
-from polymask.formats import Annotations, camvid
+from polymask.errors import LabelError, NotFound
+from polymask.formats import Annotations
+from polymask.formats.known_labels import with_known_labels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.platforms import platform_of, refuse_without_effect, without_choice
-from polymask.formats.reading.content import Content
 from polymask.formats.reading.images.needed_pictures import require_pictures
-from polymask.formats.selection import chosen_annotations_at, refuse_no_image
+from polymask.formats.reading.images.splits import splits_of_annotations
+from polymask.formats.reading.images.subsets import subset_in
+from polymask.formats.selection import chosen_annotations_at, limited, refuse_no_image
 from polymask.labels.as_label_map import Labels
-from polymask.labels.id_masks import id_mask
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories, unknown_label
-from polymask.layouts import LAYOUTS, layout_named
-from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
+from polymask.layouts.common.read_back import Folder, MaskFolder, in_file
+from polymask.layouts.common.stored_splits import images_by_split
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
-from polymask.storage.image_names import joined, stem, stem_of_glob
-from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.image_names import stem, stem_of_glob
+from polymask.storage.manifest import MANIFEST, file_and_part, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
-from polymask.storage.source_files import Place, Tree
-
-CLASSES = "SegmentationClass"
-EXPLAINED = ("label_colors.txt", "class_dict.csv", "_classes.csv")
+from polymask.storage.source_files import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class MaskSet:
     `labels_of` gives an image's label masks, which may overlap. `by_label` says that the set stores
     label masks: `decode` then puts later labels on top and hides the pixels below. `unscored` are the
     labels of TRUTH that the layout's official scorers ignore. `entries` are the manifest's, by image
-    name without suffix.
+    name without suffix. `splits` gives the images of each split; of none where nothing tells.
     """
 
     path: Location
@@ -59,6 +58,7 @@ class MaskSet:
     by_label: bool = False
     unscored: frozenset[str] = frozenset()
     entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    splits: Callable[[], Mapping[str, Collection[str]]] = dict
 
 
 def open_sources(
@@ -69,24 +69,52 @@ def open_sources(
     This is the only place that decides which of the two a path holds. `from_` of `options` is the
     format of the annotations: a single path that is `alone` must then hold annotations, while of two
     paths either may hold masks. `options` also choose the images and labels, and their `labels` name
-    the values of masks without names. Raises `NotFound` for a missing path, `FormatError` for a path
-    that holds neither, and `LimitError` above the limits.
+    the values of masks without names. Of two paths, one may know the splits for both. Raises `NotFound`
+    for a missing path, `FormatError` for a path that holds neither, and `LimitError` above the limits.
     """
     refuse_without_effect(paths, options)
     is_annotations = options.from_ is not None and alone and len(paths) == 1
     of_files = without_choice(options) if any(map(platform_of, paths)) else options
-    return [
-        chosen_annotations_at(path, options)
+    of_files = replace(of_files, split=None) if options.split and len(paths) > 1 else of_files
+    of_datasets = replace(options, split=None) if options.split and len(paths) > 1 else options
+    opened = [
+        chosen_annotations_at(path, of_datasets)
         if platform_of(path)
         else _open_files(_existing(path), of_files, is_annotations=is_annotations)
         for path in paths
     ]
+    return sources_in_split(opened, options.split) if len(paths) > 1 else opened
+
+
+def sources_in_split(sources: Sequence[MaskSet | Annotations], split: str | None) -> list[Any]:
+    """Sets of the same images with those of a split only; of all images for None."""
+    if split is None:
+        return list(sources)
+    images = in_split([_images_of(source) for source in sources], split)
+    return [_with_images(source, names) for source, names in zip(sources, images, strict=True)]
+
+
+def _images_of(source: MaskSet | Annotations) -> NamedImages:
+    if isinstance(source, MaskSet):
+        return NamedImages(source.path, source.names, source.splits())
+    names = tuple(map(stem, source.names))
+    splits = splits_of_annotations(source)
+    by_name = {split: [names[index] for index in indices] for split, indices in splits.items()}
+    return NamedImages(source.path, names, by_name)
+
+
+def _with_images(source: MaskSet | Annotations, names: Collection[str]) -> MaskSet | Annotations:
+    """The source with these images only, which are named without suffix."""
+    chosen = frozenset(names)
+    if isinstance(source, MaskSet):
+        return replace(source, names=tuple(name for name in source.names if name in chosen))
+    return limited(source, [index for index, name in enumerate(source.names) if stem(name) in chosen])
 
 
 def _open_files(path: Location, options: ReadingOptions, *, is_annotations: bool) -> MaskSet | Annotations:
     tree = Tree(path) if path.is_dir() else None
     masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
-    return masks or chosen_annotations_at(path, options, tree=tree)
+    return masks or with_known_labels(chosen_annotations_at(path, options, tree=tree), options)
 
 
 def _existing(path: Location) -> Location:
@@ -107,6 +135,7 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
 
     Images are chosen by the names of their masks, without suffix.
     """
+    (masks,) = sources_in_split([masks], options.split)
     globs = [*options.where, *map(stem_of_glob, options.where)]
     names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
     refuse_no_image(names, masks.names, options.where)
@@ -150,28 +179,41 @@ def masks_in(
         return None
     folder = Folder(listed_once(path), limits, tree=tree)
     masks = open_mask_folder(folder)
+    if (masks is None or masks.layout == BARE) and (part := _part_of_converted(path, labels, limits)):
+        return part
     return _of_folder(folder, masks, labels) if masks else None
+
+
+def _part_of_converted(path: Location, labels: LabelMap | None, limits: Limits | None) -> MaskSet | None:
+    """The masks of a converted folder that lie in a folder of it, such as a split's."""
+    above = None if (path / MANIFEST).is_file() else converted_above(path)
+    whole = above and masks_in(above[0], labels=labels, limits=limits)
+    if not (above and whole):
+        return None
+    return replace(whole, names=tuple(name for name in whole.names if name in above[1]))
 
 
 def open_masks(
     path: str | Location,
     *,
     labels: Labels | None = None,
+    split: str | None = None,
     limits: Limits | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
-    `labels` names the values where the folder does not; `reading` are the options of reading.
-    Annotations are painted with the default rules. Raises `NotFound` for a missing path, `FormatError`
-    for a path with neither masks nor annotations, and `LimitError` above `limits`, here or on decoding.
+    `labels` names the values where the folder does not; `split` takes the images of that split only;
+    `reading` are the options of reading. Annotations are painted with the default rules. Raises
+    `NotFound` for a missing path, `FormatError` for a path with neither masks nor annotations, and
+    `LimitError` above `limits`, here or on decoding.
 
     Examples:
         >>> masks = open_masks("fixtures/shapes/instances.json")
         >>> masks.kind, masks.names
         ('coco', ('harbor', 'meadow', 'empty'))
     """
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     (opened,) = open_sources([located(path)], options, alone=False)
     return mask_set(opened, labels=options.label_map)
 
@@ -184,53 +226,12 @@ def mask_set(opened: MaskSet | Annotations, *, labels: LabelMap | None = None) -
     return painted_masks(opened, labels=labels)
 
 
-def open_mask_folder(folder: Folder) -> MaskFolder | None:
-    """The masks of a folder, read by the layout that recognizes it; None where no layout does.
-
-    Layouts with the clearest signs stand last in the table, and are tried first.
-    """
-    for name in reversed(LAYOUTS):
-        reader = getattr(layout_named(name), "open_folder", None)
-        if reader is not None and (masks := reader(folder)) is not None:
-            return cast("MaskFolder", masks)
-    return _bare(folder)
-
-
-def _bare(folder: Folder) -> MaskFolder | None:
-    """A folder of gray or palette PNGs without any file that explains them; None for pictures."""
-    masks = masks_below(folder, ".")
-    if any(map(_is_explained, folder.tree.below())) or _is_camvid(folder, masks.values()):
-        return None  # a format that reads masks with their table takes them
-    try:
-        for first in list(masks.values())[:1]:
-            folder.mask(first)
-    except LimitError:
-        raise
-    except InputError:
-        return None
-    return png_folder(folder, "png", masks)
-
-
-def _is_explained(name: str) -> bool:
-    """Whether a file explains the values of the masks, or which of them are label masks."""
-    path = PurePosixPath(name)
-    return path.name in EXPLAINED or CLASSES in path.parts or id_mask(name) is not None
-
-
-def _is_camvid(folder: Folder, masks: Iterable[str]) -> bool:
-    """Whether a list of pairs shows that the masks are SegNet's CamVid."""
-    split = next((part for path in masks for part in PurePosixPath(path).parts if part.endswith("annot")), "")
-    lists = [name for name in folder.tree.below() if name.endswith(f"{split.removesuffix('annot')}.txt")]
-    place = Place(folder.path, folder.limits, tree=folder.tree)
-    return bool(split) and any(camvid.sniff(Content(place.file(name))) for name in lists[:1])
-
-
 def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> MaskSet:
     entries = {stem(name): entry for name, entry in read_manifest(open_root(folder.path)).items()}
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for mask in listed.values():
         with in_file(folder / MANIFEST):  # a manifest may come from anybody
-            safe_path(mask.partition("#")[0])
+            safe_path(file_and_part(mask)[0])
     paths = listed or masks.masks
     stored = StoredMasks(folder, masks, paths, entries)
     return MaskSet(
@@ -243,7 +244,19 @@ def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> Ma
         by_label=masks.labels_of is not None,
         unscored=masks.unscored,
         entries=entries,
+        splits=partial(_splits, folder, masks.layout, paths, entries),
     )
+
+
+def _splits(
+    folder: Folder, layout: str, masks: Mapping[str, str], entries: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Collection[str]]:
+    if layout != BARE or entries:
+        return images_by_split(folder, layout, masks, entries)
+    splits: dict[str, list[str]] = {}
+    for name in masks:
+        splits.setdefault(subset_in(name), []).append(name)
+    return {split: names for split, names in splits.items() if split}
 
 
 def painted_masks(
@@ -264,21 +277,3 @@ def painted_masks(
         decode=lambda name: paint(name).index,
         labels_of=lambda name: masks_of(paint(name)),
     )
-
-
-def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:
-    """Pairs of equal names in both sets; if no names are equal, pairs with the same last part.
-
-    Names that differ only in Unicode composition or percent-encoding are equal.
-
-    Examples:
-        >>> matched(("a", "b"), ("val/a", "val/c"))
-        {'a': 'val/a'}
-    """
-    if common := joined(truth, other):
-        return common
-    by_last_part = {PurePosixPath(name).name: name for name in other}
-    if len(by_last_part) < len(other):
-        return {}
-    pairs = joined([PurePosixPath(name).name for name in truth], by_last_part)
-    return {name: by_last_part[pairs[end]] for name in truth if (end := PurePosixPath(name).name) in pairs}

@@ -16,13 +16,14 @@ from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, naming
+from polymask.labels.as_label_map import extends
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
 from polymask.storage.image_names import stem
-from polymask.storage.manifest import MANIFEST
+from polymask.storage.manifest import MANIFEST, file_and_part
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
 from polymask.storage.roots.object_store import open_root
@@ -92,6 +93,11 @@ class Dest:
         return bool(self.other_tables) or self.is_unnamed
 
     @property
+    def is_extended(self) -> bool:
+        """Whether this run's labels are the stored ones and more."""
+        return extends(self.options.label_map, self.root.read(LABELS) or b"")
+
+    @property
     def is_unnamed(self) -> bool:
         """Whether no table exists that names the values of existing masks."""
         return not any(self.root.holds(path) for path in self.tables)
@@ -121,9 +127,8 @@ class Dest:
 
     def refusal(self, path: str, problem: str) -> InputError:
         """The error for a file that is in the way."""
-        return InputError(
-            f"{self.root.path / path} {problem}", advice="pass --overwrite, or choose another DEST"
-        )
+        where = self.root.path / path
+        return InputError(f"{where} {problem}", advice="pass --overwrite, or choose another DEST")
 
 
 class DestCheck:
@@ -131,12 +136,11 @@ class DestCheck:
 
     Without `overwrite`, existing files that differ are not replaced; only an unfinished run with the same
     `fingerprint` is completed. The check refuses unsafe or colliding names, links in the way, writing over
-    the `inputs` or `pictures`, and existing files that such a run would not write. Even with `overwrite`, it
-    refuses masks of another layout, and a run that contradicts the mask of an image whose polygons are
-    deleted (`is_deleted`), or asks for more than that mask can give (`unmet`).
+    the `inputs` or `pictures`, and existing files that such a run would not write. Even with `overwrite`,
+    masks of another layout, and a run that contradicts a mask of deleted polygons or asks for more (`unmet`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run may do, each by name
         self,
         dest: Dest,
         names: Sequence[str],
@@ -144,13 +148,15 @@ class DestCheck:
         fingerprint: dict[str, Any],
         inputs: Sequence[Location] = (),
         overwrite: bool = False,
+        update: bool = False,
+        prune: Callable[[DestState], DestState] = lambda state: state,
         is_deleted: IsDeleted = lambda _name, _entry: False,
         unmet: Callable[[str, Entry], str] = lambda _name, _entry: "",
         pictures: Callable[[], Iterable[Location]] = tuple,
     ) -> None:
-        self.dest, self.names, self.overwrite = dest, names, overwrite
+        self.dest, self.names, self.fingerprint, self.inputs = dest, names, fingerprint, inputs
+        self.overwrite, self.update, self.prune = overwrite, update, prune
         self.is_deleted, self.pictures, self.unmet = is_deleted, pictures, unmet
-        self.fingerprint, self.inputs = fingerprint, inputs
 
     def first_look(self) -> DestState:
         """As `look`, but before the run holds DEST; raises `InputError` for unsafe or colliding names too."""
@@ -171,7 +177,7 @@ class DestCheck:
         if root.is_empty():
             return DestState()
         unfinished = root.unfinished()
-        state = DestState.of(root, resumes=unfinished == self.fingerprint)
+        state = self.prune(DestState.of(root, resumes=unfinished == self.fingerprint))
         self._refuse_repainting(state)
         if unfinished is not None and not (state.resumes or self.overwrite):
             raise self.dest.refusal("", "holds an unfinished run with other options")
@@ -238,6 +244,7 @@ class DestCheck:
     def _look_at_tables(self, others: Collection[str], state: DestState) -> None:
         """Check the tables of values, which must stay true of images from earlier runs."""
         other_tables = self.dest.other_tables
+        other_tables = [] if self.update and self.dest.is_extended else other_tables  # they stay true
         if other_tables and not self.overwrite:
             raise self.dest.refusal(other_tables[0], "holds another label map")
         if others and self.dest.is_unnamed:
@@ -289,5 +296,5 @@ class DestCheck:
 
 
 def _file(path: str) -> str:
-    """The file of a mask's path, without the part of that file after a `#`."""
-    return path.partition("#")[0]
+    """The file of a mask's path, without the image within it."""
+    return file_and_part(path)[0]

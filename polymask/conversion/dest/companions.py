@@ -14,17 +14,22 @@ import numpy as np
 
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.deleted import Entry
+from polymask.conversion.dest.way_back import recovery
 from polymask.conversion.options import ConvertOptions
-from polymask.errors import InputError, PolymaskError
+from polymask.errors import ConflictError, InputError, PolymaskError, ProofError
 from polymask.layouts import Drawn, picture_path
-from polymask.layouts.common.read_back import Folder
+from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.manifest import file_and_part
+from polymask.storage.remote.urls import Location
+from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot
 
 
 def companions(drawn: Drawn) -> dict[str, str]:
     """The digests of an image's files, by path, without its mask or the masks of its labels."""
-    mask = drawn.mask.partition("#")[0]
+    mask = file_and_part(drawn.mask)[0]
     files = ((path, data) for path, data in drawn.files if path != mask and not path.startswith(f"{mask}/"))
     return {path: sha256(data).hexdigest() for path, data in files}
 
@@ -61,7 +66,7 @@ def stale_files(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
 
 def files_of(dest: Dest, entry: Entry) -> list[str]:
     """The file of an image's earlier mask and its companions, without a copy of its picture."""
-    file = str(entry["mask"]).partition("#")[0]
+    file = file_and_part(str(entry["mask"]))[0]
     pictures = kept_files(dest, entry, is_anew=True)
     return [path for path in dict.fromkeys([file, *_earlier_files(dest, entry)]) if path not in pictures]
 
@@ -71,7 +76,37 @@ def _earlier_files(dest: Dest, entry: Entry) -> Iterator[str]:
     options = replace(dest.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
     if not entry.get("labels"):
         for path in dest.layout.paths(entry["name"], options)[1:]:
-            yield path.partition("#")[0]
+            yield file_and_part(path)[0]
+
+
+def is_as_written(root: Root | ObjectRoot, masks: MaskFolder | None, entry: Entry) -> bool:
+    """Whether an image's mask, and all files beside it, are as their entry in the manifest says."""
+    from polymask.analysis.verify import damage  # quick to start without
+
+    stored = ((root.read(path), digest) for path, digest in entry.get("files", {}).items())
+    is_same = all(data is None or sha256(data).hexdigest() == digest for data, digest in stored)
+    return is_same and not damage(root.path, masks, entry)
+
+
+def require_whole(dest: Dest, masks: MaskFolder | None, entry: Entry) -> None:
+    """Raise `ProofError` if a mask that cannot be painted again is damaged or lacks files."""
+    from polymask.analysis.verify import damage  # quick to start without
+
+    files = entry.get("files", {}).keys() & set(dest.paths(entry["name"]))
+    lost = [f"{path}: missing" for path in sorted(files) if not dest.root.holds(path)]
+    if reason := damage(dest.root.path, masks, entry) or "; ".join(lost):
+        raise ProofError(
+            f"{entry['name']}: {reason}, and its polygons are deleted",
+            advice=f"{recovery(dest.root)}, then convert again with --overwrite",
+        )
+
+
+def edited(path: Location) -> ConflictError:
+    """The error for a mask that somebody changed, and which would have to follow its source."""
+    return ConflictError(
+        f"{path} was edited since polymask wrote it, and stays",
+        advice="pass --overwrite to replace it, or move it away to have both",
+    )
 
 
 def lost_labels(entry: Entry, drawn: Drawn) -> list[str]:
@@ -119,7 +154,7 @@ class UnmetOptions:
         if labels := entry.get("labels"):
             shown = list(labels)
         else:
-            from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
+            from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without
 
             try:
                 folder = open_mask_folder(Folder(self.dest.root.path, self.options.limits))

@@ -13,12 +13,21 @@ import msgspec
 from polymask._version import __version__
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest
-from polymask.conversion.dest.companions import companions, contradicted, kept_files, lost_labels, stale_files
+from polymask.conversion.dest.companions import (
+    companions,
+    contradicted,
+    edited,
+    is_as_written,
+    kept_files,
+    lost_labels,
+    require_whole,
+    stale_files,
+)
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
-from polymask.errors import InputError, ProofError
+from polymask.errors import InputError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
@@ -26,7 +35,7 @@ from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
 from polymask.provenance.digest import geometry_sha256, record_sha256
-from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
+from polymask.storage.manifest import MANIFEST, Lines, file_and_part, in_blocks, is_made_of, manifest_line
 from polymask.storage.roots.local import BEFORE, Root
 from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
@@ -58,12 +67,14 @@ class FolderSink:
     """Writes the masks of many images below DEST, beside existing masks.
 
     `state` is the state of DEST, set while planning and again once the run holds DEST. `written` has the
-    manifest's lines of this run. With `keep_sources`, a line lists the instances that its mask is made
-    of, so that they can be deleted.
+    manifest's lines of this run. With `keep_sources`, a line lists the instances of its mask, so that they
+    can be deleted. With `update`, masks that nobody has touched follow their source.
     """
 
-    def __init__(self, dest: Dest, *, overwrite: bool = False, keep_sources: bool = False) -> None:
-        self.dest, self.overwrite, self.keep_sources = dest, overwrite, keep_sources
+    def __init__(
+        self, dest: Dest, *, overwrite: bool = False, update: bool = False, keep_sources: bool = False
+    ) -> None:
+        self.dest, self.overwrite, self.update, self.keep_sources = dest, overwrite, update, keep_sources
         self.state = DestState()
         self.written = Lines()
 
@@ -155,13 +166,12 @@ class FolderSink:
             ProofError: The mask is missing or damaged.
         """
         entry = self.state.entries.get(declared.name, {})
-        state = self.state
-        if state.is_of_this_run(declared.name) and not state.has_deleted:
+        if self.state.is_of_this_run(declared.name) and not self.state.has_deleted:
             return None  # that run deleted nothing: missing instances were erased, and the mask follows
         deleted = is_deleted(entry, declared, choose)
         if deleted:
             if not self.keep_sources:  # otherwise it is proven before the deletion
-                self._require_whole(entry)
+                require_whole(self.dest, self._stored, entry)
             return entry
         if deleted is not None or not may_have_deleted(self.root):
             return None  # polygons were restored and edited since: the mask follows
@@ -172,22 +182,10 @@ class FolderSink:
             ),
         )
 
-    def _require_whole(self, entry: Entry) -> None:
-        """Raise `ProofError` if a mask that cannot be painted again is damaged or lacks files."""
-        from polymask.analysis.verify import damage  # quick to start without
-
-        files = entry.get("files", {}).keys() & set(self.dest.paths(entry["name"]))
-        lost = [f"{path}: missing" for path in sorted(files) if not self.root.holds(path)]
-        if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
-            raise ProofError(
-                f"{entry['name']}: {reason}, and its polygons are deleted",
-                advice=f"{recovery(self.root)}, then convert again with --overwrite",
-            )
-
     @cached_property
     def _stored(self) -> MaskFolder | None:
         """The masks in DEST from before the run."""
-        from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
+        from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without
 
         return open_mask_folder(Folder(self.root.path))
 
@@ -199,18 +197,18 @@ class FolderSink:
         """
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
-        replaceable = self.overwrite or self._is_untouched(drawn.name)
+        replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
         entry = self.state.entries.get(drawn.name, {})
         if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
-            raise self.dest.refusal(drawn.mask, problem)
+            raise self._refusal(entry, drawn.mask, problem)
         for path, data in drawn.files:
             stored = self.root.read(path)
             if stored is not None and same(stored, data):
                 continue
             if stored is not None and not replaceable:
                 problem = "is not what this run would write (edited, or of a changed source)"
-                raise self.dest.refusal(path, problem)
+                raise self._refusal(entry, path, problem)
             missing.append((path, data))
         is_anew = bool(entry) and self._is_anew(entry, source_sha256)
         stale = stale_files(self.dest, entry, drawn) if is_anew else []
@@ -222,21 +220,22 @@ class FolderSink:
             self._remove_stale(drawn)
         return bool(missing)
 
-    def _is_untouched(self, name: str) -> bool:
-        """Whether the unfinished run wrote an image's mask, and nobody has changed it since."""
-        if not self.state.is_of_this_run(name):
-            return False
-        from polymask.analysis.verify import damage  # quick to start without
+    def _refusal(self, entry: Entry, path: str, problem: str) -> PolymaskError:
+        return edited(self.root.path / path) if self.update and entry else self.dest.refusal(path, problem)
 
+    def _is_untouched(self, name: str, source_sha256: str) -> bool:
+        """Whether the unfinished run, or with `update` any, wrote a mask that nobody has changed since."""
         entry = self.state.entries.get(name)
-        return entry is None or not damage(self.root.path, self._stored, entry)
+        follows = self.update and entry is not None and entry.get("source_sha256") != source_sha256
+        is_ours = follows or self.state.is_of_this_run(name)
+        return is_ours and (entry is None or is_as_written(self.root, self._stored, entry))
 
     def _remove_stale(self, drawn: Drawn) -> None:
         """Remove a mask that an earlier run wrote elsewhere, and masks of labels that the image lost."""
         entry = self.state.entries.get(drawn.name, {})
         if not entry.get("labels") and entry.get("mask", drawn.mask) != drawn.mask:
             self.root.remove(entry["mask"])
-        is_file = "#" in drawn.mask or any(path == drawn.mask for path, _ in drawn.files)
+        is_file = file_and_part(drawn.mask)[1] or any(path == drawn.mask for path, _ in drawn.files)
         for label in [] if is_file else lost_labels(entry, drawn):
             self.root.remove(f"{drawn.mask}/{label}.png")
 

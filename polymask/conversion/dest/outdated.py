@@ -11,7 +11,7 @@ from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import files_of
 from polymask.conversion.dest.deleted import Entry
 from polymask.conversion.dest.state import DestState
-from polymask.storage.manifest import MANIFEST, manifest_line
+from polymask.storage.manifest import MANIFEST, file_and_part, manifest_line
 from polymask.storage.safe_names import WORK
 
 OUTDATED = f"{WORK}/outdated"
@@ -25,7 +25,7 @@ def outdated(dest: Dest, state: DestState, written: Collection[str]) -> list[str
     """
     entries = state.entries
     names = [name for name in entries if name not in written]
-    if names and written and dest.is_relabeled:  # without new masks, the tables stay
+    if names and written and dest.is_relabeled and not dest.is_extended:  # without new masks, the tables stay
         return [name for name in names if not _is_described(dest, entries[name])]
     if names and state.resumes:
         place = outdated_place(dest)
@@ -40,7 +40,7 @@ def outdated_place(dest: Dest) -> str:
 
 def _is_described(dest: Dest, entry: Entry) -> bool:
     """Whether an image has a mask per label, named by the label, and the tables have all these labels."""
-    file, _, part = entry["mask"].partition("#")
+    file, part = file_and_part(entry["mask"])
     if part or "labels" not in entry:
         return False
     # In a folder of label masks, readers refuse a file whose label is not in the tables.
@@ -49,7 +49,7 @@ def _is_described(dest: Dest, entry: Entry) -> bool:
 
 def _is_moved(dest: Dest, place: str, entry: Entry) -> bool:
     """Whether a run that was stopped before it wrote its manifest has moved a mask already."""
-    file, _, part = entry["mask"].partition("#")
+    file, part = file_and_part(entry["mask"])
     return dest.root.holds(f"{place}/{file}") and (bool(part) or not dest.root.holds(file))
 
 
@@ -65,7 +65,8 @@ def set_aside(dest: Dest, state: DestState, names: Sequence[str]) -> None:
             root.write(f"{place}/{path}", data)
     root.write(f"{place}/{MANIFEST}", b"".join(manifest_line(state.entries[name]) for name in names))
     root.sync()
-    shared = {entry["mask"].partition("#")[0] for entry in state.entries.values() if "#" in entry["mask"]}
+    masks = (file_and_part(entry["mask"]) for entry in state.entries.values())
+    shared = {file for file, part in masks if part}
     for path in files:
         if path not in shared:
             root.remove(path)

@@ -23,12 +23,16 @@ class DestState:
         before: The images in the manifest from before the unfinished run; None if that run did not get as
             far as the manifest.
         has_deleted: Whether polygons of masks here may be deleted.
+        pruned: The entries of images that are gone from the source, whose files the run removes.
+        unpruned: Why the masks of other images that are gone stay, by image name.
     """
 
     entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     resumes: bool = False
     before: frozenset[str] | None = None
     has_deleted: bool = False
+    pruned: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    unpruned: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "DestState":

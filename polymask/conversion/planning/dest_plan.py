@@ -14,6 +14,7 @@ from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.label_plan import chosen_instances
+from polymask.conversion.planning.pruning import Pruning
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
@@ -22,7 +23,17 @@ from polymask.painting.label_choice import LabelChoice
 from polymask.storage.remote.urls import Location, located
 
 # Options that may change between an unfinished run and the run that completes it.
-_CHANGEABLE = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)
+_CHANGEABLE = (
+    "workers",
+    "scheduler",
+    "overwrite",
+    "update",
+    "prune",
+    "dry_run",
+    "max_conflict",
+    "max_delete",
+    *LIMITS,
+)
 
 
 def plan_dest(
@@ -50,6 +61,8 @@ def plan_dest(
         fingerprint=_fingerprint(annotations, folder.options.label_map, options),
         inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
+        update=options.update,
+        prune=Pruning(folder, annotations) if options.prune else lambda state: state,
         is_deleted=may_be_deleted,
         unmet=UnmetOptions(folder, labels, options),
         pictures=partial(_pictures, annotations, indices, options, folder.root.path),

@@ -5,14 +5,12 @@ from dataclasses import replace
 
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.problems import counted
-from polymask.errors import InputError, LabelError, unknown
+from polymask.errors import InputError, no_such_label, unknown
 from polymask.formats import Annotations
-from polymask.labels.as_label_map import as_label_map, is_path
-from polymask.labels.label_files import quoted
-from polymask.labels.label_map import LabelMap, from_categories, no_such_label, unknown_label
+from polymask.formats.known_labels import missing_label, missing_labels, painted_labels
+from polymask.labels.label_map import LabelMap
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.label_choice import LabelChoice
-from polymask.storage.remote.urls import located
 
 
 def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoice:
@@ -28,30 +26,19 @@ def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoi
 def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
     if options.ids not in ("contiguous", "source"):
         raise unknown("ids", options.ids, ("contiguous", "source"))
-    if options.labels is None:
-        return from_categories(annotations.categories, ids=options.ids)
-    if options.ids == "source":
+    if options.labels is not None and options.ids == "source":
         raise InputError("--ids source and --labels are two ways to number labels", advice="leave one out")
-    return as_label_map(options.labels)
+    return painted_labels(annotations, options.labels, ids=options.ids)
 
 
 def unknown_labels(
     annotations: Annotations, labels: LabelChoice, options: ConvertOptions
 ) -> Iterator[Skipped]:
     """The labels that the label map lacks; raises `LabelError` without `--skip-invalid`."""
-    unknown = [
-        Skipped(name, f"{unknown_label(name, labels.label_map.names)} ({instances} instances)")
-        for name, instances in annotations.used.items()
-        if name not in labels.label_map and labels.is_chosen(name)
-    ]
+    missing = missing_labels(annotations, labels.label_map, options.labels)
+    unknown = [label for label in missing if labels.is_chosen(label.name)]
     if unknown and not options.skip_invalid:
-        name, reason = unknown[0].name, unknown[0].reason
-        error = LabelError(
-            reason,
-            file=located(options.labels) if is_path(options.labels) else None,
-            advice=f"add it to the --labels file, paint it as another there (`{quoted(name)} -> LABEL`), "
-            "or leave it out with --skip-invalid",
-        )
+        error = missing_label(unknown, options.labels)
         raise counted(error, len(unknown), source=annotations.path, options=options)
     yield from unknown
 

@@ -1,13 +1,13 @@
 """Planning the layout's options: labels, splits, original records; labels that it cannot hold are refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import InputError, unknown
 from polymask.formats import Annotations
 from polymask.layouts import PICTURE_FORMATS, LayoutOptions, layout_named
-from polymask.layouts.common.splits import SPLITS, source_splits, split_options
+from polymask.layouts.common.splits import SPLITS, group_of, source_splits, split_options
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.safe_names import safe_path
 
@@ -65,9 +65,27 @@ def _picture_format(options: ConvertOptions) -> str:
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
     """The splits by `--split-ratio` or `--split`, otherwise those of the source."""
+    if options.split_by is not None and options.split_ratio is None:
+        raise InputError(
+            "--split-by says which images --split-ratio keeps together", advice="add --split-ratio 0.8,0.2"
+        )
     if options.split_ratio is not None or options.split != SPLITS[0]:
-        return split_options(annotations.names, options.split_ratio, seed=options.seed)
+        return split_options(
+            annotations.names, options.split_ratio, seed=options.seed, split_by=options.split_by
+        )
     return source_splits(annotations.names, annotations.subsets)
+
+
+def notes_on_groups(names: Sequence[str], options: ConvertOptions) -> list[str]:
+    """A note on the images that belong to no group of `--split-by`, if there are any."""
+    pattern = options.split_by
+    apart = [name for name in names if not group_of(name, pattern)] if pattern is not None else []
+    if not apart:
+        return []
+    return [
+        f"{len(apart):,} of {len(names):,} images do not match --split-by, e.g. {apart[0]}: "
+        "each goes to a split by its own name"
+    ]
 
 
 def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:

@@ -67,6 +67,8 @@ def _flags(options: ConvertOptions) -> Iterator[str]:
     """The reading flags that differ from their defaults, as they are typed."""
     for option in fields(ReadingOptions):
         value: Any = getattr(options, option.name)
+        if option.name == "split":  # of a conversion, it says where images go
+            continue
         if value == option.default or (option.name == "labels" and not is_path(value)):
             continue
         if flag_of(option).kind == "switch":

@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from polymask.analysis.masks.mask_sets import open_mask_folder
+from polymask.analysis.masks.mask_folders import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.conversion.dest.check import LABELS
 from polymask.conversion.dest.deleted import Entry
@@ -26,7 +26,7 @@ from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.provenance.digest import DIGESTS, kind_of
 from polymask.results import Report
-from polymask.storage.manifest import MANIFEST, manifest_line, read_manifest
+from polymask.storage.manifest import MANIFEST, file_and_part, manifest_line, read_manifest
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK, safe_path
@@ -95,11 +95,11 @@ class _Removal:
     def _remove_image(self, name: str, entry: Entry) -> bool:
         """Remove an image's files; whether its mask is gone."""
         try:
-            ours, changed = self._files_of(entry)
+            proven, changed = self._files_of(entry)
         except PolymaskError as error:
             self._tell(name, error)
             return False
-        for path in ours:
+        for path in proven:
             self._remove(path)
         for path in changed:
             self._tell(name, SourceChanged(CHANGED.format(path=path)))
@@ -113,21 +113,21 @@ class _Removal:
         """
         mask = str(entry["mask"])
         named: dict[str, str] = entry.get("files", {})
-        for path in (mask.partition("#")[0], *named):
+        for path in (file_and_part(mask)[0], *named):
             safe_path(path)
         held = [path for path in named if self.root.holds(path)]
         changed = [path for path in held if sha256(self.root.read(path) or b"").hexdigest() != named[path]]
-        ours, edited = self._mask_files(mask, entry)
+        proven, edited = self._mask_files(mask, entry)
         if edited:
             return [], [*edited, *changed]
-        return [*ours, *(path for path in held if path not in changed)], changed
+        return [*proven, *(path for path in held if path not in changed)], changed
 
     def _mask_files(self, mask: str, entry: Entry) -> tuple[list[str], list[str]]:
         """The files of an image's mask that are proven, and those that are not; none that are gone.
 
         A mask in a file of all images is proven here, and goes with that file.
         """
-        file, _, part = mask.partition("#")
+        file, part = file_and_part(mask)
         if not self.root.holds(file):
             return self._label_files(mask, entry)
         is_edited = damage(self.root.path, self._masks, entry) or not (part or self._is_whole(file))
@@ -167,13 +167,13 @@ class _Removal:
 
         The label map goes last: of it, all others can be made anew.
         """
-        dest, made = self.writer
+        dest, rebuilt = self.writer
         after = dict(shared_files(dest, staying)) if dest and staying else {}
-        for path in [*reversed([path for path in made if path != LABELS]), LABELS]:
+        for path in [*reversed([path for path in rebuilt if path != LABELS]), LABELS]:
             data = self.root.read(path)
             if data is None or data == after.get(path):
                 continue
-            if data != made.get(path) or not self._is_older(path):
+            if data != rebuilt.get(path) or not self._is_older(path):
                 if not staying:
                     self._tell(path, SourceChanged(CHANGED.format(path=path)))
             elif path in after:
@@ -202,8 +202,8 @@ class _Removal:
             self.root.remove(MANIFEST)
         self.root.prune(self.folders - {"."} | {WORK})
         if self.log is not None:
-            gone = sorted(entry["mask"] for name, entry in self.entries.items() if name not in staying)
-            self.log.note("removed", masks=gone)
+            removed = sorted(entry["mask"] for name, entry in self.entries.items() if name not in staying)
+            self.log.note("removed", masks=removed)
             self._report.notes.append(f"{self.root.path / WORK} keeps the journal of its deletions")
 
     def _tell(self, name: str, error: PolymaskError) -> None:

@@ -46,5 +46,5 @@ def shared_files(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[tuple[str
         yield from dest.layout.finish(with_rows(drawn, rows, {}), options)
 
 
-def _there(root: Root, made: Mapping[str, bytes]) -> int:
-    return sum(root.read(path) == data for path, data in made.items())
+def _there(root: Root, rebuilt: Mapping[str, bytes]) -> int:
+    return sum(root.read(path) == data for path, data in rebuilt.items())

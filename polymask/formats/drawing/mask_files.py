@@ -31,6 +31,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.texts.pages import Page
+from polymask.labels.color_tables import VOID
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories
 from polymask.labels.mask_table import VOC_NAMES, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
@@ -43,6 +44,10 @@ TABLES = (
     LABEL_MAP_FILE, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
     VALUES_FILE,
 )  # fmt: skip
+_VOID_ALONE = (
+    "the masks hold nothing but background and void, which is 255 unless a table gives it to a label: "
+    'to paint it, write {"255": "NAME"} into a file for --labels, or into id2label.json beside the masks'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +264,11 @@ def gather_masks(
     annotations = replace(
         annotations,
         categories=tuple(categories_of(tables)),
+        named_by_labels=any(entry == options.labels for entry in tables),
         picture_file=lambda at: pictures.find(stem_of(annotations.names[at])),
     )
+    if set(annotations.used) == {VOID}:
+        return replace(annotations, notes=(*annotations.notes, _VOID_ALONE))
     return _with_numbers(annotations) if any(entry.assumed for entry in tables) else annotations
 
 

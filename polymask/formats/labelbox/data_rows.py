@@ -155,7 +155,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
 
 def _outcome(drawing: DrawnObject, frame: Frame, notes: Notes) -> ReadAnnotation:
     outcome = outcome_of(drawing, frame, notes)
-    if notes.image_left_out and isinstance(outcome, Instance):
+    if notes.image_left_out and (isinstance(outcome, Instance) or outcome.kind == "unsupported"):
         return Omitted("unsupported", notes.image_left_out, f"object {drawing.key}")
     return outcome
 

@@ -10,6 +10,7 @@ from polymask.codecs.pictures import SUFFIXES
 from polymask.storage.image_names import local_name
 
 EMBEDDED = "data:"
+_SERVED = ("/data/", "data/local-files/", "/storage-data/")  # paths of the tool's own server
 
 
 def address_in(data: Mapping[str, Any]) -> str:
@@ -26,6 +27,8 @@ def image_name(address: str) -> str:
     'harbor/boat.png'
     >>> image_name("s3://bucket/a%20b.png"), image_name(r"C:\harbor\boat.png")
     ('a b.png', 'boat.png')
+    >>> image_name("plot #1.png"), image_name("https://host/plot.png?token=1")
+    ('plot #1.png', 'plot.png')
     """
     if (path := _local_file(address)) is not None:
         return local_name(path)
@@ -54,7 +57,9 @@ def embedded_name(address: str, key: str) -> str:
 
 
 def _split(address: str) -> tuple[str, str]:
-    """The path and the query of an address."""
+    """The path and the query of an address; a file's name is a path, whatever characters it has."""
+    if "://" not in address and not address.startswith(_SERVED):
+        return address, ""
     try:
         parts = urlsplit(address)
     except ValueError:  # brackets in the host part

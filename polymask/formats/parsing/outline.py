@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from polymask.errors import FormatError
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.nesting import Nesting, places_in
+from polymask.storage.text_encodings import as_utf_8
 
 BLOCK = 1 << 20  # bytes of a list decoded at once
 BOM = b"\xef\xbb\xbf"
@@ -187,7 +188,7 @@ def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
             check.decode(chunk, final=at + len(chunk) >= file.size)
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"not UTF-8 text ({error.reason})", file=file.path, advice="save it as UTF-8"
+                f"not UTF-8 text ({error.reason})", file=file.path, advice=as_utf_8(file.path, chunk)
             ) from None
         places, nesting = places_in(chunk, nesting, most=2)
         events.append(places.astype(np.int64) + at)

@@ -1,5 +1,6 @@
 """The content at a source path, read once and shared by all formats that examine it."""
 
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,8 +15,10 @@ from polymask.formats.parsing.outline import Outline, outline_of, quoted_constan
 from polymask.limits import Limits
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
+from polymask.storage.text_encodings import as_utf_8
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+_UTF_16 = re.compile(rb"(?:\0[\t\n\r -~])+|(?:[\t\n\r -~]\0)+")  # ASCII without a byte order mark
 BOM = b"\xef\xbb\xbf"
 _PART = 1 << 20
 _HEAD = 4096
@@ -61,7 +64,7 @@ class Content:
                 check.decode(data[start : start + _PART], final=start + _PART >= len(data))
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"not UTF-8 text ({error.reason})", file=self.path, advice="save it as UTF-8"
+                f"not UTF-8 text ({error.reason})", file=self.path, advice=as_utf_8(self.path, data)
             ) from None
         return data
 
@@ -87,9 +90,9 @@ class Content:
     def problem(self) -> FormatError | None:
         """The fault that rules out every format: an empty file, or UTF-16 or UTF-32 text."""
         data = self.data.removeprefix(BOM)
-        encoding = _BOMS.get(data[:2]) or ("UTF-16" if b"\0" in data[:2] else None)
+        encoding = _BOMS.get(data[:2]) or ("UTF-16" if _UTF_16.fullmatch(data[:4]) else None)
         if encoding:
-            return FormatError(f"{encoding} text", file=self.path, advice="save it as UTF-8")
+            return FormatError(f"{encoding} text", file=self.path, advice=as_utf_8(self.path, data))
         if data[:_PART].strip() or data.strip():
             return None
         return FormatError("the file is empty", file=self.path, advice="export it again, or leave it out")

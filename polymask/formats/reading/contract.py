@@ -32,7 +32,7 @@ class ReadOptions:
         choice: Which of Dataloop's annotations to read.
         annotator: Whose drawing to read where several people drew one image.
         labels: What the pixel values of masks without a table mean.
-        label_names: Label names in the order of their file, for formats that only number classes.
+        label_names: Label names by class number, for formats that only number classes.
         masks: Where the mask pictures are that annotations name only by an address.
     """
 
@@ -45,7 +45,7 @@ class ReadOptions:
     choice: Choice = field(default_factory=Choice)
     annotator: str | None = None
     labels: MaskTable | None = None
-    label_names: tuple[str, ...] = ()
+    label_names: Mapping[int, str] = field(default_factory=dict)
     masks: LinkedFiles | None = None
 
     @classmethod
@@ -83,6 +83,7 @@ class Annotations:
         subsets: The split of each image (train, val, test or an empty text), where the source has splits.
         source_names: The images' names in the source, where `names` were derived from them.
         groups: The subset and the task of each image, where the source has them.
+        named_by_labels: Whether the labels of `ReadOptions` name the source's classes or pixel values.
         table: The instances of all images in columns, equal to what `decode` returns.
         without: `without(data, removed)` returns the source file's bytes `data` without some instances;
             `removed` maps an image's index to positions among its record's instances.
@@ -108,6 +109,7 @@ class Annotations:
     subsets: Sequence[str] = ()
     source_names: Sequence[str] = ()
     groups: Sequence[tuple[str, ...]] = ()
+    named_by_labels: bool = False
     table: InstanceTable | None = None
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from polymask.errors import NotFound
 from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
+from polymask.storage.image_names import local_name
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
 
@@ -67,11 +68,7 @@ class LinkedFiles:
 
 
 def _parts(address: str) -> Iterator[str]:
-    try:
-        path = urlsplit(address.replace("\\", "/")).path
-    except ValueError:  # brackets in the host part
-        return
-    yield from (part for part in unquote(path).split("/") if part not in ("", ".", ".."))
+    yield from unquote(local_name(address)).split("/")
 
 
 def _is_name(part: str) -> bool:

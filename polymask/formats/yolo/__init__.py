@@ -98,7 +98,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         pictures=pictures,
     )
     annotations = with_splits(annotations, [subset_in(name) for name in annotations.names])
-    return replace(annotations, path=content.path)
+    return replace(annotations, path=content.path, named_by_labels=names is options.label_names)
 
 
 def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
@@ -185,7 +185,7 @@ def _picture(name: str, pictures: PictureFinder) -> str | None:
 def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes: bool = False) -> Instance:
     key, numbers = _row(line)
     if key not in names:
-        raise Malformed("", f"no name in data.yaml or classes.txt has the id {key}")
+        raise Malformed("", f"no name in data.yaml, classes.txt or --labels has the id {key}")
     if len(numbers) == 4 and not boxes:
         raise Malformed("", "a box, not a polygon: 4 numbers after the class (--boxes paints boxes)")
     if len(numbers) != 4 and (len(numbers) < 6 or len(numbers) % 2):

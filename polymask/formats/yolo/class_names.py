@@ -1,11 +1,12 @@
 """The names of YOLO's classes, from data.yaml, else classes.txt, else a label file."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import Any
 
-from polymask.errors import FormatError
+from polymask.errors import FormatError, LabelError
 from polymask.formats.reading.content import BOM, Content
+from polymask.labels.texts.yaml_names import numbered_names, yaml_document
 from polymask.storage.source_files import File, Place
 
 ClassNames = Mapping[int, str]
@@ -13,7 +14,6 @@ ClassNames = Mapping[int, str]
 YAML = (".yaml", ".yml")
 CLASSES = "classes.txt"
 _ABOVE = ("", "../", "../../")
-_MAX_YAML_BYTES = 1 << 20  # YAML is slow to parse, and merge keys may double it with every line
 
 
 def has_names(content: Content) -> bool:
@@ -23,7 +23,7 @@ def has_names(content: Content) -> bool:
     )
 
 
-def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
+def names_in(place: Place, labels: ClassNames) -> ClassNames:
     """The names by class number, from a data.yaml or classes.txt in or above a place, else from `labels`."""
     if yaml_file := next(
         (file for file in _files(place, YAML, "data.yaml") if has_names(Content(file))), None
@@ -32,7 +32,7 @@ def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
     if classes_file := next(_files(place, (".txt",), CLASSES, required_name=CLASSES), None):
         return listed_names(Content(classes_file))
     if labels:
-        return dict(enumerate(labels))
+        return labels
     raise FormatError(
         "no data.yaml with `names`, and no classes.txt, in it",
         file=place.path,
@@ -49,37 +49,26 @@ def _files(place: Place, suffixes: tuple[str, ...], name: str, *, required_name:
 
 
 def described_names(content: Content) -> ClassNames:
-    """The names in a data.yaml, given as a list or as a mapping of numbers to names.
-
-    Values are read as text, so that a name may look like a number. Raises `FormatError`.
-    """
-    document = _document(content)
+    """The names in a data.yaml; raises `FormatError`."""
+    with _as_format_error(content):
+        document = yaml_document(content.text.decode())
     if "kpt_shape" in document:
         raise FormatError(
             "kpt_shape: the rows are poses, whose points enclose nothing",
             file=content.path,
             advice="export polygons; where the rows are polygons, take `kpt_shape` out of the file",
         )
-    names = document.get("names")
-    pairs = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(pairs, dict) or not all(isinstance(name, str) and name for name in pairs.values()):
-        raise FormatError("names: expected a list of names, or ids and names", file=content.path)
+    with _as_format_error(content):
+        return numbered_names(document)
+
+
+@contextmanager
+def _as_format_error(content: Content) -> Iterator[None]:
+    """Name the file in what is wrong with its YAML."""
     try:
-        return dict(sorted((int(key), name) for key, name in pairs.items()))
-    except (ValueError, TypeError):
-        raise FormatError("names: expected whole numbers as ids", file=content.path) from None
-
-
-def _document(content: Content) -> dict[str, Any]:
-    import yaml
-
-    if len(content.text) > _MAX_YAML_BYTES or b"<<" in content.text:
-        raise FormatError("no data.yaml: above 1 MiB, or with merge keys (`<<`)", file=content.path)
-    try:
-        document = yaml.BaseLoader(content.text).get_single_data()  # every scalar stays text
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise FormatError(f"not YAML: {error}", file=content.path) from None
-    return document if isinstance(document, dict) else {}
+        yield
+    except LabelError as error:
+        raise FormatError(error.message, file=content.path) from None
 
 
 def listed_names(content: Content) -> ClassNames:

@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from polymask.codecs.painted_png import Encoding
 from polymask.errors import FormatError, LabelError
-from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_16, LabelMap
+from polymask.labels.texts.name_lines import quoted
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.model import Frame, IndexMask, Label
 from polymask.painting.painting import Painting

@@ -1,5 +1,6 @@
 """Reading masks back from a folder: their paths, their label map, and their decoding."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from polymask.labels.label_map import LabelMap, from_text
 from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
-from polymask.storage.disk import disk_error
+from polymask.storage.disk import disk_error, regular
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.source_files import Tree
+from polymask.storage.text_encodings import as_utf_8
 
 LABELS = "labels.json"
 Unsigned = TypeVar("Unsigned", bound=NDArray[np.unsignedinteger])
@@ -46,10 +48,6 @@ class Folder:
     def named(self, root: str, pattern: str) -> list[str]:
         """The paths of the files right below `root` whose names match, sorted."""
         return sorted(f"{root}/{name}" for name in self.tree.inside(root)[0] if fnmatchcase(name, pattern))
-
-    def folders_in(self, root: str) -> list[str]:
-        """The names of the folders directly inside `root`, sorted."""
-        return sorted(self.tree.inside(root)[1])
 
     def label_map(self, names: Sequence[str]) -> LabelMap | None:
         """The label map in the first of the files that exists; raises `FormatError`, `LabelError`."""
@@ -116,19 +114,16 @@ def _size(path: Location) -> int:
 
 
 def read_bytes(path: Location) -> bytes:
-    """The bytes of a file; raises `NotFound` and other `BackendError`s."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise disk_error(error, path) from None
+    """A regular file's bytes; raises `BackendError`, and `InputError` for a pipe or a device."""
+    return regular(path)
 
 
 def read_text(path: Location) -> str:
     """The content of a text file; raises `FormatError` if it is not UTF-8."""
     try:
         return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FormatError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise FormatError("not UTF-8 text", file=path, advice=as_utf_8(path, error.object)) from None
 
 
 @contextmanager
@@ -180,10 +175,25 @@ def _parts(name: str) -> list[str]:
 
 def masks_by_split(folder: Folder, root: str) -> dict[str, str]:
     """As `masks_below`, but names do not include the first folder below `root`, the split."""
-    masks: dict[str, str] = {}
-    for split in folder.folders_in(root):
-        masks |= masks_below(folder, f"{root}/{split}")
-    return masks
+    below = masks_below(folder, root)
+    return shortened({name: path for name, path in below.items() if "/" in name}, after_first)
+
+
+def after_first(name: str) -> str:
+    """A name without its first folder."""
+    return name.partition("/")[2]
+
+
+def shortened(masks: Mapping[str, str], shorten: Callable[[str], str]) -> dict[str, str]:
+    """Masks by shortened names; names that would then be the same stay long, so that no mask is lost.
+
+    Examples:
+        >>> shortened({"train/a": "1", "val/a": "2", "val/b": "3"}, after_first)
+        {'train/a': '1', 'val/a': '2', 'b': '3'}
+    """
+    times = Counter(map(shorten, masks))
+    short = {shorten(name) if times[shorten(name)] == 1 else name: path for name, path in masks.items()}
+    return short if len(short) == len(masks) else dict(masks)
 
 
 def png_folder(

@@ -4,6 +4,7 @@ A digest of the seed and an image's name is a fraction from 0 to 1, which decide
 or removing other images never moves an image. The sizes match the ratio on average.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -65,10 +66,29 @@ def fraction(name: str, *, seed: int = 0) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 
 
+def group_of(name: str, pattern: str) -> str:
+    """What of a name is the same in all images that stay together; "" where the pattern does not match.
+
+    That is the text of the pattern's first group, else the whole text that matches.
+
+    Examples:
+        >>> group_of("p07_left.png", "p[0-9]+"), group_of("p07_left.png", "p([0-9]+)_"), group_of("a", "p")
+        ('p07', '07', '')
+    """
+    match = re.search(pattern, name)
+    return (match[1] if match.re.groups else match[0]) or "" if match else ""
+
+
 def split_options(
-    names: Iterable[str], ratio: str | Sequence[float] | None, *, seed: int = 0
+    names: Iterable[str],
+    ratio: str | Sequence[float] | None,
+    *,
+    seed: int = 0,
+    split_by: str | None = None,
 ) -> dict[str, Any]:
     """The options `splits` and `split_names` for a ratio; empty without one.
+
+    Images of one group, by the pattern `split_by`, come into one split; an image of no group is its own.
 
     Examples:
         >>> split_options(["a.jpg"], "1,0")
@@ -77,7 +97,10 @@ def split_options(
     if ratio is None:
         return {}
     shares = parse_ratio(ratio) if isinstance(ratio, str) else checked_ratio(ratio)
-    return {"splits": assign(names, shares, seed=seed), "split_names": SPLITS[: len(shares)]}
+    groups = {name: (split_by is not None and group_of(name, split_by)) or name for name in names}
+    split_of = assign(groups.values(), shares, seed=seed)
+    splits = {name: split_of[group] for name, group in groups.items()}
+    return {"splits": splits, "split_names": SPLITS[: len(shares)]}
 
 
 def source_splits(names: Sequence[str], subsets: Sequence[str]) -> dict[str, Any]:

@@ -68,6 +68,21 @@ def _copy_ownership(descriptor: int, real: Path) -> list[str]:
     return [*lost, *(f"its attribute {name}" for name in uncopied), *lost_links(real)]
 
 
+def replace_whole(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all, over any that is there; nothing is left beside it.
+
+    Raises `BackendError` where the disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise disk_error(error, path.parent if isinstance(error, FileNotFoundError) else path) from None
+
+
 def lost_links(path: Path) -> list[str]:
     """The loss of a file's other hard links when it is replaced, as text: they keep the old content."""
     try:

@@ -90,15 +90,15 @@ def _copy_annotations(
     for annotation in annotations:
         if not with_status:
             system = annotation["metadata"]["system"]
-            rest = {name: value for name, value in system.items() if name not in _OF_TASKS}
-            annotation["metadata"] = annotation["metadata"] | {"system": rest}
+            system_of_copy = {name: value for name, value in system.items() if name not in _OF_TASKS}
+            annotation["metadata"] = annotation["metadata"] | {"system": system_of_copy}
         # Whoever drew it drew the copy: what is chosen by its creator is so in both.
         platform.add_annotations(item.id, [annotation], user=annotation["creator"])
 
 
-def _done(platform: Platform, kind: str, made: Any, user: str) -> Answer:
+def _done(platform: Platform, kind: str, model_id: Any, user: str) -> Answer:
     # Finished before it is asked for, since the SDK polls with growing pauses.
-    fields = {"type": kind, "status": "success", "progress": 100, "spec": {"returnedModelId": made}}
+    fields = {"type": kind, "status": "success", "progress": 100, "spec": {"returnedModelId": model_id}}
     return Answer(platform.view(platform.add("command", fields, user)))
 
 

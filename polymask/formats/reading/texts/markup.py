@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polymask.errors import LimitError
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.refusals import Malformed
+from polymask.formats.reading.texts.xml_encodings import xml_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -23,7 +24,7 @@ def head(content: Content) -> bytes:
 def root_of(content: Content) -> "Element":
     """The outermost element; raises `Malformed` for text that is not XML, `LimitError` for deep nesting."""
     depth, limits, root = 0, content.place.limits, None
-    text = content.text
+    text = xml_text(content)
     try:
         for event, element in _etree().iterparse(BytesIO(text), events=("start", "end")):
             root = element if root is None else root
