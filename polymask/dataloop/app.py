@@ -9,8 +9,7 @@ named. `dataloop.json` describes the app to the platform.
 import logging
 from typing import Any
 
-from polymask.dataloop.jobs.app_inputs import as_flag
-from polymask.dataloop.jobs.item import convert_item
+from polymask.dataloop.jobs.item import as_flag, convert_item
 from polymask.dataloop.jobs.journals import on_platform
 from polymask.dataloop.jobs.run import convert_connected, open_by_id
 from polymask.dataloop.service.client import import_dtlpy

@@ -162,14 +162,14 @@ def _finish(
     # Asked twice: a single answer may be outdated, and still show a mask that was removed.
     first, second = (_ids_in_masks(sink.proofs(item), source.origin) for _ in range(2))
     held = first & second
-    put_back, seen = 0, []
+    put_back, confirmed = 0, []
     for line in lines:
         key, instance = line.get("id"), line["instance"]
         if str(key or instance["id"]) in held:
-            seen.append(instance["id"])
+            confirmed.append(instance["id"])
         elif source.restore(item, instance, instance_id=key):
             journal.note("restored", item.id, ids=[instance["id"]])
             put_back += 1
-    if seen:
-        journal.note("seen", item.id, ids=seen)
+    if confirmed:
+        journal.note("seen", item.id, ids=confirmed)
     return put_back

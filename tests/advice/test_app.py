@@ -87,7 +87,7 @@ def test_a_journal_elsewhere_restores_what_none_here_holds(case: Case, world: Wo
     assert len(world.of_type("segment")) == 3
 
 
-@follows("dataloop/jobs/app_inputs: give true or false")
+@follows("dataloop/jobs/item: give true or false")
 def test_a_flag_is_given_as_true_or_false(world: World) -> None:
     """Also as text."""
     with pytest.raises(InputError, match="neither true nor false"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polymask import InputError, PolymaskError
-from polymask.dataloop.jobs.app_inputs import as_flag, checked
+from polymask.dataloop.jobs.item import as_flag, checked
 from tests.dataloop.conftest import Harbor, polygon
 from tests.dataloop.test_artifact_journal import item, state
 from tests.dataloop.world import World, ring, segment

@@ -1,19 +1,60 @@
 """One `dl.Item` converted, as an app's function or a pipeline's node does."""
 
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop.jobs.app_inputs import CHOICES, as_flag, checked
 from polymask.dataloop.jobs.journals import ELSEWHERE, held_by_nobody, loss_in_words, on_platform
 from polymask.dataloop.jobs.run import Dataset, choice_of, open_by_id, tell_of_labels, ways_back
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem
+from polymask.errors import InputError, unknown
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions
 from polymask.in_place.journal import Journal
 from polymask.results import Report, note_why_polygons_stay
+
+TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
+CHOICES = ("predictions", "min_confidence", "creator", "status", "annotator")  # as of `convert`
+_OPTIONS = {field.name: field for field in fields(ProvenOptions) if field.name != "choice"}
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """A boolean input; text is read as what it says, and an empty input is false.
+
+    Raises `InputError` for whatever is neither, so that no value is taken for a yes by being there.
+
+    Examples:
+        >>> as_flag("delete_source", "false"), as_flag("delete_source", "Yes"), as_flag("delete_source", None)
+        (False, True, False)
+    """
+    text = "" if value is None else str(value).strip().casefold()
+    if text in TRUE:
+        return True
+    if text in FALSE or not text:
+        return False
+    raise InputError(f"{name}: {value!r} is neither true nor false", advice="give true or false")
+
+
+def checked(options: dict[str, Any]) -> dict[str, Any]:
+    """Options by name, their booleans read; raises `InputError` for one that does not exist.
+
+    Examples:
+        >>> checked({"dry_run": "true"})
+        {'dry_run': True}
+        >>> checked({"dryrun": True})
+        Traceback (most recent call last):
+        polymask.errors.InputError: no option 'dryrun'; did you mean 'dry_run'? There are: ...
+    """
+    names: Iterable[str] = [*_OPTIONS, *CHOICES]
+    for name in options:
+        if name not in names:
+            raise unknown("option", name, names)
+    flags = {name for name in options if name in _OPTIONS and isinstance(_OPTIONS[name].default, bool)}
+    return {name: as_flag(name, value) if name in flags else value for name, value in options.items()}
 
 
 def convert_item(

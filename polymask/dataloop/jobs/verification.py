@@ -50,7 +50,7 @@ def verify_dataset(
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
     journals = _journals(dataset, journal)
-    gone, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
+    deleted_ids, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
     backed_up = {deleted_of(kept, line).place for kept in journals for line in kept.deleted()}
     places = looked_in(dataset.client, dataset.raw, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
@@ -60,7 +60,7 @@ def verify_dataset(
                 sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
         report.images += bool(stored)
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
-        wrong = [*_wrong(stored), *_without_mask(source, item, stored, gone.get(item.id, set()))]
+        wrong = [*_wrong(stored), *_without_mask(source, item, stored, deleted_ids.get(item.id, set()))]
         if lost := _without_backup(source, item, stored, backed_up):
             reason = f"{lost} polygons were deleted that no journal in {places} holds"
             wrong.append((reason, WITHOUT_BACKUP))
