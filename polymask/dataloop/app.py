@@ -9,6 +9,7 @@ named. `dataloop.json` describes the app to the platform.
 import logging
 from typing import Any
 
+from polymask.dataloop.jobs.app_inputs import as_flag
 from polymask.dataloop.jobs.item import convert_item
 from polymask.dataloop.jobs.journals import on_platform
 from polymask.dataloop.jobs.run import convert_connected, open_by_id
@@ -29,7 +30,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
     def convert_item(
         self,
         item: Any,
-        delete_source: bool = False,
+        delete_source: bool | str = False,
         pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
@@ -38,7 +39,8 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
 
         With `delete_source` the polygons go once their masks are proven and their backup was read back:
         from the project's artifacts, or in a folder named `journal` that outlives the pod. Raises
-        `PolymaskError` where the item could not be converted, so that the platform tells of it.
+        `PolymaskError` where not everything could be done (annotations that are not supported, nothing
+        painted), so that the platform tells of it.
         """
         report = convert_item(
             item, delete_source=delete_source, pixel_rule=pixel_rule or CENTER, journal=journal or None
@@ -49,17 +51,18 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
     def convert_dataset(
         self,
         dataset: Any,
-        delete_source: bool = False,
+        delete_source: bool | str = False,
         pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
     ) -> Any:
         """Convert every item of a dataset that has polygons, and return the dataset."""
+        deletes = as_flag("delete_source", delete_source)
         connected = open_by_id(dataset.id, workers=WORKERS)
         shown = _Shown(progress)
         report = convert_connected(
             connected,
-            ProvenOptions(pixel_rule=pixel_rule or CENTER, delete_source=delete_source, workers=WORKERS),
+            ProvenOptions(pixel_rule=pixel_rule or CENTER, delete_source=deletes, workers=WORKERS),
             journal=journal or on_platform(connected.client, connected.raw),
             progress=shown,
         )
@@ -95,9 +98,21 @@ def _finish(report: Report, shown: _Shown) -> None:
         LOG.info(note)
     for failure in report.failures:
         LOG.error("%s: %s", failure.name, failure.reason)
-    if report.failures:
-        first = report.failures[0]
-        raise PolymaskError(f"{report.failed} of {report.images} items failed: {first.name}: {first.reason}")
+    for annotation in report.unsupported:
+        LOG.warning("%s: %s", annotation.name, annotation.reason)
+    if reason := _undone(report):
+        raise PolymaskError(reason, exit_code=report.exit_code)
     shown.percent = 100
     items, written, deleted = report.images, report.written, report.deleted
     shown.tell(f"{items:,} items, {written:,} of them changed, {deleted:,} polygons deleted")
+
+
+def _undone(report: Report) -> str:
+    """Why the same run on a command line would not exit 0: the first reason; nothing where it would."""
+    if report.failures:
+        first = report.failures[0]
+        return f"{report.failed} of {report.images} items failed: {first.name}: {first.reason}"
+    if report.unsupported:
+        first, count = report.unsupported[0], len(report.unsupported)
+        return f"{count} annotations are not supported and were left alone: {first.name}: {first.reason}"
+    return report.nothing_painted

@@ -17,12 +17,13 @@ from urllib.parse import quote, unquote
 
 from polymask.dataloop.artifacts import Artifact, Artifacts
 from polymask.errors import ProofError
-from polymask.in_place.deletion import readings
+from polymask.in_place.deletion import WAIT, readings
 from polymask.in_place.evidence import Evidence, is_backup, is_event, rows_of
 from polymask.provenance.chain import START, body_of, sealed, unsealed
 from polymask.validation import Json, listed, part
 
 BACKUP = "backup"
+LOOKS = 3  # at the documents of an item before one is taken for missing
 _NAME = re.compile(r"(.+)-([a-z]+)-([0-9a-f]{64})\.json")
 
 
@@ -51,11 +52,30 @@ def _instances(contents: Sequence[_Content]) -> dict[tuple[str, str], Json]:
     }
 
 
+def _reliable(contents: Sequence[_Content]) -> list[_Content]:
+    """What can be relied on where documents of an item are missing: deletions whose backups are there.
+
+    Not those of polygons that were put back since: what is missing may have a later version.
+    """
+    kept = _instances(contents)
+    events = [row for content in contents if content.document.kind != BACKUP for row in content.rows]
+    restored = {str(key) for row in events if row["event"] == "restored" for key in listed(row.get("ids"))}
+
+    def proven(row: Json) -> Json:
+        pairs = [(str(row.get("backup")), str(key)) for key in row["ids"]]
+        return row | {"ids": [key for backup, key in pairs if (backup, key) in kept and key not in restored]}
+
+    def reliable(row: Json) -> Json:
+        return proven(row) if row.get("event") == "deleting" else row
+
+    return [content._replace(rows=list(map(reliable, content.rows))) for content in contents]
+
+
 class ArtifactJournal(Evidence):
     """The evidence of deletions from a dataset, or of some of its `items`, as artifacts of the project.
 
-    With `skips_damaged`, an item of which something is damaged is left out of what is told, and the
-    error goes to `damages`; else it is raised.
+    With `skips_damaged`, of an item of which something is damaged only that is told which the other
+    documents prove, and the error goes to `damages`; else it is raised.
     """
 
     def __init__(
@@ -65,6 +85,7 @@ class ArtifactJournal(Evidence):
         self.skips_damaged, self.damages = skips_damaged, dict[str, ProofError]()
         self._last: dict[str, str] = {}  # the digest of the last document of each item that was seen
         self._backup: dict[str, str] = {}  # and of the one that has its polygons as they were read
+        self._was_empty: bool | None = None  # when the documents were first listed
         self._contents: list[_Content] | None = None  # of all documents, once they were read
 
     @property
@@ -74,21 +95,27 @@ class ArtifactJournal(Evidence):
 
     @property
     def is_new(self) -> bool:
-        """Whether there is no document yet."""
-        return not self._documents()
+        """Whether there was no document when they were first listed."""
+        if self._was_empty is None:
+            self._documents()
+        return bool(self._was_empty)
 
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
     ) -> None:
-        """Keep instances as the source wrote them; what an item's last backup has is not kept twice."""
+        """Keep instances as the source wrote them; what an item's last backup has is not kept twice.
+
+        Raises `ProofError` where a document of the item is damaged or missing, so that nothing more is
+        deleted of it until that is back.
+        """
         rows = rows_of(item, name, instances, ids)
         if not rows:
             return
-        documents = self._documents([item])
-        self._last[item] = documents[-1].sha256 if documents else START
-        backups = [document for document in documents if document.kind == BACKUP]
-        if backups and body_of({"": self._read(backups[-1]).rows}) == body_of({"": rows}):
-            self._backup[item] = backups[-1].sha256
+        contents = self._whole(item)
+        self._last[item] = contents[-1].document.sha256 if contents else START
+        backups = [content for content in contents if content.document.kind == BACKUP]
+        if backups and body_of({"": backups[-1].rows}) == body_of({"": rows}):
+            self._backup[item] = backups[-1].document.sha256
         else:
             self._backup[item] = self._create(item, BACKUP, rows, proven=True)
 
@@ -139,7 +166,10 @@ class ArtifactJournal(Evidence):
         glob = "*" if items is None or len(items) != 1 else f"{quote(next(iter(items)), safe='')}-*"
         matches = ((file, _NAME.fullmatch(file.name)) for file in self.artifacts.listed(glob))
         documents = [KeptDocument(file, unquote(name[1]), name[2], name[3]) for file, name in matches if name]
-        return [document for document in documents if items is None or document.item in items]
+        chosen = [document for document in documents if items is None or document.item in items]
+        if self._was_empty is None and items == self.items:
+            self._was_empty = not chosen
+        return chosen
 
     def _create(self, item: str, kind: str, rows: Sequence[Json], *, proven: bool) -> str:
         """Make a document, and read it back where something is done on its account; its digest."""
@@ -171,7 +201,7 @@ class ArtifactJournal(Evidence):
         return self.artifacts.folder.rpartition("/")[2]
 
     def _read_all(self) -> list[_Content]:
-        """What all documents have; of an item, all or none."""
+        """What all documents have; of an item of which some are damaged, what can be relied on."""
         if self._contents is None:
             by_item: dict[str, list[KeptDocument]] = {}
             for document in self._documents():
@@ -180,23 +210,45 @@ class ArtifactJournal(Evidence):
             self._contents = [content for contents in read for content in contents]
         return self._contents
 
+    def _whole(self, item: str) -> list[_Content]:
+        """What all documents of an item have; raises `ProofError` for one that is damaged or missing."""
+        damage: ProofError | None = None
+        for _ in range(LOOKS):  # a listing may show a document later than the one after it
+            contents = [self._read(document) for document in self._documents([item])]
+            try:
+                self._require_whole(contents)
+            except ProofError as error:
+                damage = error
+                self.artifacts.client.sleep(WAIT)
+                continue
+            return contents
+        raise damage or self._damaged(f"{item}-*", "it cannot be read")
+
     def _read_item(self, item: str, documents: Sequence[KeptDocument]) -> list[_Content]:
-        try:
-            contents = [self._read(document) for document in documents]
+        contents = []
+        for document in documents:
+            with self._telling_damage(item):
+                contents.append(self._read(document))
+        with self._telling_damage(item):
             self._require_whole(contents)
+        return _reliable(contents) if item in self.damages else contents
+
+    @contextlib.contextmanager
+    def _telling_damage(self, item: str) -> Iterator[None]:
+        try:
+            yield
         except ProofError as error:
             if not self.skips_damaged:
                 raise
-            self.damages[item] = error
-            return []
-        return contents
+            self.damages.setdefault(item, error)
 
     def _require_whole(self, contents: Sequence[_Content]) -> None:
         """Raise `ProofError` where a document of an item tells of one that is gone."""
         present, kept = {START, *(content.document.sha256 for content in contents)}, _instances(contents)
         for document, rows, after in contents:
             if after not in present:
-                raise self._damaged(document.file.name, "the document before it is gone")
+                problem = f"the document before it is gone: {quote(document.item, safe='')}-*-{after}.json"
+                raise self._damaged(document.file.name, problem)
             for row in rows if document.kind == "deleting" else ():
                 ids = map(str, row["ids"])
                 if lost := [key for key in ids if (str(row.get("backup")), key) not in kept]:

@@ -18,7 +18,7 @@ from polymask.formats.reading.choice import Choice
 from polymask.in_place.conservation import Conservation, account, account_failed, declare
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.evidence import Evidence
-from polymask.in_place.origins import notes_of, other_masks
+from polymask.in_place.origins import absorbed_by, notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.in_place.reconcile import Decision, Drawing, decide_all, raise_problems
 from polymask.labels.label_map import LabelMap
@@ -94,6 +94,7 @@ class ProvenJob:
         self._sleep = sleep
         self.watch: Watch | None = None
         self.glance: Glance | None = None
+        self.absent: dict[str, frozenset[str]] = {}  # by item: what its masks say earlier runs deleted
         self._allowance = Allowance(options.max_delete)
 
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
@@ -137,7 +138,10 @@ class ProvenJob:
         work = self._start(item, outcome)
         stored = self.sink.proofs(item)
         outcome.has_masks = any(proof.mask is None or proof.mask.any() for proof in stored)
-        outcome.other_masks = self._other_masks(work, stored)
+        origin, present, only = self.source.origin, work.reading.present, self.options.only
+        outcome.other_masks = other_masks(stored, origin, present=present, drawn=work.drawings, only=only)
+        if absent := absorbed_by(stored, origin, present=present):
+            self.absent[item.id] = absent
         decisions = self._decide(work, stored)
         if self.options.dry_run:
             self._rehearse(work, decisions, stored)
@@ -186,8 +190,9 @@ class ProvenJob:
             return decisions
         confirmed = self._decide(work, self.sink.proofs(work.item))
         if labels := _labels_to_write(confirmed):
-            problem = f"the mask of {_quoted(labels)} is gone"
-            raise work.refusal(problem, advice="nothing was deleted, run again")
+            raise work.refusal(
+                f"the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
+            )
         return confirmed
 
     def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
@@ -233,10 +238,6 @@ class ProvenJob:
             deletes=self._may_delete(work),
         )
 
-    def _other_masks(self, work: ItemWork, stored: Sequence[Stored]) -> list[OtherMask]:
-        present, only = work.reading.present, self.options.only
-        return other_masks(stored, self.source.origin, present=present, drawn=work.drawings, only=only)
-
     def _read_back(self, work: ItemWork, masks: Sequence[Mask]) -> dict[str, Decision]:
         """Read back until every new mask is stored, and decide again from the stored masks."""
         for _ in readings(self._sleep):
@@ -269,9 +270,8 @@ class ProvenJob:
         return self.options.delete_source and self._allowance.suffices(len(work.every_drawing))
 
     def _would_delete(self, work: ItemWork, decisions: dict[str, Decision]) -> int:
-        if not self.options.delete_source:
-            return 0
-        labels = (label for label, decision in decisions.items() if not decision.problem)
+        deletes = self.options.delete_source
+        labels = (label for label, decision in decisions.items() if deletes and not decision.problem)
         return sum(len(work.drawings.get(label, ())) for label in labels)
 
     def _count(self, reading: Reading, by_label: Mapping[str, Sequence[Drawing]], outcome: Outcome) -> None:

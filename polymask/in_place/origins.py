@@ -81,3 +81,9 @@ def _names(masks: Collection[OtherMask]) -> str:
 def _name(origin: str) -> str:
     """The name that people know an origin by: that of a file or folder."""
     return "the dataset's own polygons" if origin == DATASET else origin.partition(":")[2] or origin
+
+
+def absorbed_by(stored: Sequence[Stored], origin: str, *, present: frozenset[str]) -> frozenset[str]:
+    """The ids of the instances of a source that masks say were deleted, and that are no longer `present`."""
+    masks = [proof for proof in stored if not proof.origin or proof.is_made_from(origin)]
+    return frozenset(key for proof in masks for key in proof.absorbed(present))

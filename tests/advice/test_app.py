@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Emulator, Fault
-from polymask.errors import NotFound
+from polymask.errors import InputError, NotFound, ProofError
 from tests.advice.sites import Case, follows
 from tests.dataloop.conftest import THIRD_PARTY, Api
 from tests.dataloop.test_artifact_journal import Stored, failure
@@ -74,4 +74,25 @@ def test_a_project_without_artifacts_needs_a_folder(case: Case, world: World) ->
     with pytest.raises(NotFound):
         world.convert_connected_items()
     (report,) = world.convert_connected_items(journal=case.folder / "journal")
+    assert (report.failures, report.deleted) == ([], 3)
+
+
+@follows("dataloop/jobs/journals: name its folder with --journal")
+def test_a_journal_elsewhere_restores_what_none_here_holds(case: Case, world: World) -> None:
+    """The usual places have nothing; the folder that is named has all."""
+    world.convert(case.folder / "journal")
+    with pytest.raises(ProofError, match="that no journal in"):
+        world.restore()
+    case.works("restore", URL, "--journal", case.folder / "journal")
+    assert len(world.of_type("segment")) == 3
+
+
+@follows("dataloop/jobs/app_inputs: give true or false")
+def test_a_flag_is_given_as_true_or_false(world: World) -> None:
+    """Also as text."""
+    with pytest.raises(InputError, match="neither true nor false"):
+        world.convert_connected_items(delete_source="perhaps")
+    (report,) = world.convert_connected_items(delete_source="false")
+    assert (report.failures, report.deleted) == ([], 0)
+    (report,) = world.convert_connected_items(delete_source="true")
     assert (report.failures, report.deleted) == ([], 3)

@@ -68,14 +68,16 @@ def test_a_relabeled_mask_is_told_with_ways_out_that_work(world: World, journal:
     world.convert(journal)
     (mask,) = world.of_type("binary")
     world.emulator.edit_annotation(mask["id"], label="dog")
-    report = examined(world)
+    report = examined(world, journal=journal)
     assert [one.reason for one in report.failures] == [
         f"'dog' ({mask['id']}): stored as 'cat', and relabeled"
     ]
     assert report.unchanged == 0
-    assert report.notes == [verification.RELABELED.format(url=URL, restore=f"polymask restore {URL}")]
+    assert report.notes == [
+        verification.RELABELED.format(url=URL, restore=f"polymask restore {URL} --journal {journal}")
+    ]
     world.emulator.edit_annotation(mask["id"], label="cat")
-    assert examined(world).failures == []
+    assert examined(world, journal=journal).failures == []
 
     world.emulator.edit_annotation(mask["id"], label="dog")
     assert world.restore(journal).written == 1
@@ -83,7 +85,7 @@ def test_a_relabeled_mask_is_told_with_ways_out_that_work(world: World, journal:
     (polygon,) = world.of_type("segment")
     world.emulator.edit_annotation(polygon["id"], label="dog")
     assert world.convert(journal).deleted == 1
-    assert examined(world).failures == []
+    assert examined(world, journal=journal).failures == []
     assert same_masks(world.masks(item), {"dog": expected([RING_WITH_HOLE])["cat"]})
 
 
@@ -96,12 +98,14 @@ def test_a_changed_mask_is_told_with_a_way_out_that_works(world: World, journal:
     (mask,) = world.of_type("binary", item)
     (foreign,) = world.of_type("binary", other)
     world.emulator.edit_annotation(mask["id"], coordinates=foreign["coordinates"])
-    assert examined(world).notes == [verification.CHANGED.format(url=URL, restore=f"polymask restore {URL}")]
+    named = journal if deleted else None
+    restore = f"polymask restore {URL} --journal {journal}" if deleted else f"polymask restore {URL}"
+    assert examined(world, journal=named).notes == [verification.CHANGED.format(url=URL, restore=restore)]
     if deleted:
         world.restore(journal)
     world.emulator.remove_annotation(mask["id"])
     assert world.convert(journal, delete_source=deleted).failures == []
-    assert examined(world).failures == []
+    assert examined(world, journal=named).failures == []
     assert same_masks(world.masks(item), expected([RING_WITH_HOLE]))
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop.jobs.journals import on_platform
+from polymask.dataloop.jobs.app_inputs import CHOICES, as_flag, checked
+from polymask.dataloop.jobs.journals import ELSEWHERE, held_by_nobody, loss_in_words, on_platform
 from polymask.dataloop.jobs.run import Dataset, choice_of, open_by_id, tell_of_labels, ways_back
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem
@@ -14,12 +15,9 @@ from polymask.in_place.job import ProvenJob, ProvenOptions
 from polymask.in_place.journal import Journal
 from polymask.results import Report, note_why_polygons_stay
 
-# of `convert_item`, as of `convert`
-CHOICES = ("predictions", "min_confidence", "creator", "status", "annotator")
-
 
 def convert_item(
-    item: Any, *, delete_source: bool = False, journal: str | Path | None = None, **options: Any
+    item: Any, *, delete_source: bool | str = False, journal: str | Path | None = None, **options: Any
 ) -> Report:
     """Convert the polygons of one `dl.Item`, as an app's node or function does.
 
@@ -27,20 +25,27 @@ def convert_item(
     as artifacts of the item's project, since a pod's own disk goes with the pod. `options` are those of
     `polymask.in_place.job.ProvenOptions`: `pixel_rule`, `only`, `max_delete`, `check_images`, `dry_run`,
     `limits`, `add_labels`, and what chooses annotations: `predictions`, `min_confidence`, `creator`,
-    `status`, `annotator`. Safe to call any number of times, also at once.
+    `status`, `annotator`. Booleans may be text, as triggers hand them over. Safe to call any number of
+    times, also at once. Raises `InputError` for an option that does not exist, before anything is done.
     """
-    dataset = open_by_id(item.dataset_id)
+    options = checked(options | {"delete_source": as_flag("delete_source", delete_source)})
     choice = {name: options.pop(name) for name in CHOICES if name in options}
-    chosen = ProvenOptions(delete_source=delete_source, choice=Choice(**choice), **options)
+    chosen = ProvenOptions(choice=Choice(**choice), **options)
+    dataset = open_by_id(item.dataset_id)
     source = dataset.source(check_images=chosen.check_images, choice=choice_of(chosen))
     raw = dataset.client.call("GET", f"/items/{item.id}", safe=True)
     chosen_item = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
     recipe = dataset.recipe(chosen)
     sink = DataloopSink(dataset.client, source, recipe, limits=chosen.limits)
-    writes_journal = delete_source and not chosen.dry_run
+    writes_journal = chosen.delete_source and not chosen.dry_run
     evidence = _evidence(dataset, chosen_item.id, journal) if writes_journal else None
     looked_at = finish(source, sink, evidence) if evidence else []
-    report = ProvenJob(source, sink, evidence, chosen, sleep=dataset.client.sleep).run([chosen_item])
+    is_new = evidence is not None and evidence.is_new
+    job = ProvenJob(source, sink, evidence, chosen, sleep=dataset.client.sleep)
+    report = job.run([chosen_item])
+    if evidence and is_new and (absent := job.absent.get(chosen_item.id)):
+        lost = held_by_nobody(dataset.client, dataset.raw, {(chosen_item.id, key) for key in absent})
+        looked_at += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
     tell_of_labels(report, recipe)
     report.notes += looked_at
     note_why_polygons_stay(report, dataset.url)

@@ -9,16 +9,18 @@ from typing import Any
 
 from polymask.dataloop.item_queries import EVERY_FILE
 from polymask.dataloop.jobs.journals import (
-    existing,
+    ELSEWHERE,
+    journals_of,
+    looked_in,
     loss_in_words,
     lost_to_all,
-    places,
+    tell_of_copies,
     tell_of_damages,
     tell_of_lost,
     without_backup,
 )
 from polymask.dataloop.service.client import Client, connect
-from polymask.dataloop.service.lookup import dataset_named, project_named
+from polymask.dataloop.service.lookup import dataset_named, project_named, refuse_missing_folder
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, restore_command
@@ -152,7 +154,7 @@ def convert_connected(
     looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
         lost = lost_to_all(dataset.client, dataset.raw)
-        looked_at += [loss_in_words(lost, evidence.place)] if lost else []
+        looked_at += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {evidence.place}")
@@ -203,11 +205,13 @@ def restore_dataset(
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
 
     They are looked for in the journal that is named, else in the usual folder and among the project's
-    artifacts. A dry run tells how many that would be.
+    artifacts. A dry run tells how many that would be. Of a folder, only its items' polygons are put back.
     """
     dataset = open_dataset(url)
-    journals = existing(dataset.client, dataset.raw, journal)
-    polygons, meant = deleted(journals)
+    items = _items_below_folder(dataset)
+    journals = journals_of(dataset.client, dataset.raw, journal)
+    everything, meant = deleted(journals)
+    polygons = [polygon for polygon in everything if items is None or polygon.item.id in items]
     putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
     for (polygon,) in reported(([polygon] for polygon in polygons), len(polygons), progress):
@@ -225,10 +229,27 @@ def restore_dataset(
         report.unchanged += not is_new
         if is_new:
             report.notes += _not_put_back(polygon, linked=parent is not None or polygon.parent not in meant)
-    lost = without_backup(dataset.client, dataset.id, {polygon.key for polygon in polygons})
-    tell_of_lost(report, dataset.url, lost, journals=places(dataset.journal_folder(journal), journals))
-    tell_of_damages(report, journals)
+    lost = without_backup(dataset.client, dataset.id, {polygon.place for polygon in everything}, items=items)
+    keys = {polygon.key for polygon in everything}
+    copied = {(item, key) for item, key in lost if key in keys}
+    tell_of_lost(report, dataset.url, lost - copied, journals=looked_in(dataset.client, dataset.raw, journal))
+    tell_of_copies(report, dataset.client, copied)
+    tell_of_damages(report, journals, items=items)
     return report
+
+
+def _items_below_folder(dataset: Dataset) -> set[str] | None:
+    """The ids of the items in a dataset's folder, or nothing where no folder is named.
+
+    Raises `InputError` for a folder in which no item lies.
+    """
+    folder = dataset.target.folder.strip("/")
+    if not folder:
+        return None
+    items = {item.id for item in every_item(dataset).items()}
+    if not items:
+        refuse_missing_folder(folder, dataset.client.folders(dataset.id))
+    return items
 
 
 def _put_back(

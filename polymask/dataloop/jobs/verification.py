@@ -1,16 +1,22 @@
 """`polymask verify dataloop://…`: every mask of ours in a dataset is proven again."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from polymask.dataloop.jobs.journals import existing, tell_of_damages
+from polymask.dataloop.jobs.journals import (
+    PolygonKey,
+    existing,
+    looked_in,
+    tell_of_damages,
+    unproven,
+)
 from polymask.dataloop.jobs.run import Dataset, chosen, every_item, open_dataset
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
-from polymask.formats.reading.choice import original_id
+from polymask.formats.reading.choice import first_id, original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
@@ -33,8 +39,9 @@ def verify_dataset(
 
     `query` is a file that selects items, `where` are globs of their names.
 
-    So are masks that are gone with their polygons, where a journal knows of these: the one named, which
-    must be there, or those in the usual place and among the project's artifacts. `images` counts the items
+    So are masks that are gone with their polygons, where a journal knows of these, and polygons that masks
+    say were deleted and that no journal holds: the one named, which must be there, or those in the usual
+    place and among the project's artifacts. `images` counts the items
     that have masks, `unchanged` the masks that are what they claim. Raises `LimitError` for a mask that was
     made for a frame above the limits, and so not decoded, and `NotFound` for a folder without a journal.
     """
@@ -44,6 +51,8 @@ def verify_dataset(
     report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
     journals = _journals(dataset, journal)
     gone, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
+    backed_up = {deleted_of(kept, line).place for kept in journals for line in kept.deleted()}
+    places = looked_in(dataset.client, dataset.raw, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
@@ -52,10 +61,15 @@ def verify_dataset(
         report.images += bool(stored)
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
         wrong = [*_wrong(stored), *_without_mask(source, item, stored, gone.get(item.id, set()))]
+        if lost := _without_backup(source, item, stored, backed_up):
+            reason = f"{lost} polygons were deleted that no journal in {places} holds"
+            wrong.append((reason, WITHOUT_BACKUP))
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
         ways_out.update(dict.fromkeys(way_out.format(url=url, restore=restore) for _, way_out in wrong))
     report.notes += ways_out
+    failures = report.failed
     tell_of_damages(report, journals)
+    report.notes += [DAMAGED] if report.failed > failures else []
     return report
 
 
@@ -69,6 +83,14 @@ RELABELED = (
     "new label in the studio, and `polymask convert {url}` again."
 )
 WITHOUT_MASK = "Polygons whose mask is gone: `{restore}` puts them back, from the journal."
+WITHOUT_BACKUP = (
+    "Deleted polygons that no journal here holds cannot be put back, and their masks are all that is left "
+    "of them: where another folder or machine has the journal, `polymask verify {url} --journal DIR`."
+)
+DAMAGED = (
+    "A backup of which a document is damaged or missing: put back a copy of that document. Until then, what "
+    "it had cannot be restored, and nothing more is deleted of its item."
+)
 DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
 
 
@@ -120,3 +142,15 @@ def _without_mask(
         missing -= {key for row in rows for key in (str(row["id"]), original_id(row)) if key}
     if missing:
         yield f"the mask of {len(missing)} polygons that were deleted is gone", WITHOUT_MASK
+
+
+def _without_backup(
+    source: DataloopSource, item: Item, stored: Sequence[Stored], backed_up: Collection[PolygonKey]
+) -> int:
+    """How many polygons an item's masks say were deleted, that are not there, and that no journal holds."""
+    keys = {key for _, key in backed_up}
+    masks = [proof for proof in stored if not proof.origin or proof.is_made_from(source.origin)]
+    missing = {key for proof in masks for key in unproven(proof, item.id, backed_up, keys=keys)}
+    if missing:
+        missing -= {key for row in source.annotations(item) for key in (str(row["id"]), first_id(row))}
+    return len(missing)

@@ -122,12 +122,20 @@ def _key_counts(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> It
 def positions_of(
     images: Sequence[tuple[int, Image]], refusals: Refusals, options: ReadOptions
 ) -> dict[Key, int]:
-    """The position of each image id in the list; malformed images are refused."""
+    """The position of each image id in the list; malformed images are refused.
+
+    So are all images of an id that several have: nothing tells whose its annotations are.
+    """
     positions: dict[Key, int] = {}
+    shared: dict[Key, str] = {}  # ids that several images have, with the place of the second
     for index, image in images:
+        if image.id in positions:
+            shared.setdefault(image.id, f"$.images[{index}]")
         if refusals.catch(f"$.images[{index}]", _check_image, image, positions):
             options.limits.check_frame(f"{refusals.path}: $.images[{index}]", image.frame)
             positions[image.id] = index
+    for key, second in shared.items():
+        refusals.refuse(f"$.images[{positions.pop(key)}].id", f"{second} has the id {key!r} as well")
     return positions
 
 

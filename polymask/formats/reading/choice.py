@@ -169,6 +169,11 @@ def original_id(row: Mapping[str, Any]) -> str | None:
     return str(mark["restored"])
 
 
+def first_id(row: Mapping[str, Any]) -> str:
+    """The id that a polygon had before it was ever deleted, also in another item that it was copied from."""
+    return str(_mark(row).get("restored") or row["id"])
+
+
 def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
     metadata = part(row, "metadata")
     for place in (part(metadata, "user"), metadata):

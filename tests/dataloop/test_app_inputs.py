@@ -1,0 +1,115 @@
+"""What an app's functions are given, and when its executions fail."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from polymask import InputError, PolymaskError
+from polymask.dataloop.jobs.app_inputs import as_flag, checked
+from tests.dataloop.conftest import Harbor, polygon
+from tests.dataloop.test_artifact_journal import item, state
+from tests.dataloop.world import World, ring, segment
+
+__all__ = ["item", "state"]
+
+
+@pytest.fixture
+def runner(sdk: ModuleType) -> Any:
+    from polymask.dataloop.app import ServiceRunner
+
+    return ServiceRunner()
+
+
+def kinds(harbor: Harbor) -> list[str]:
+    return sorted(annotation["type"] for annotation in harbor.emulator.annotations())
+
+
+@pytest.mark.parametrize("text", ["false", "False", "no", "0", 0, "", None])
+def test_text_that_says_no_deletes_nothing(runner: Any, sdk: ModuleType, harbor: Harbor, text: Any) -> None:
+    """Triggers hand text over; of an item and of a dataset."""
+    harbor.add_polygons(1)
+    runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source=text)
+    runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id), delete_source=text)
+    assert kinds(harbor) == ["binary", "segment"]
+
+
+@pytest.mark.parametrize("text", ["true", "True", "yes", "1", 1])
+def test_text_that_says_yes_deletes(runner: Any, sdk: ModuleType, harbor: Harbor, text: Any) -> None:
+    """As `True` does."""
+    harbor.add_polygons(1)
+    runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source=text)
+    assert kinds(harbor) == ["binary"]
+
+
+def test_text_that_says_neither_is_refused(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
+    """Before anything is written."""
+    harbor.add_polygons(1)
+    with pytest.raises(InputError, match="delete_source: 'maybe' is neither true nor false"):
+        runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source="maybe")
+    with pytest.raises(InputError, match="delete_source"):
+        runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id), delete_source="maybe")
+    assert kinds(harbor) == ["segment"]
+
+
+def test_every_boolean_option_is_read() -> None:
+    """Not only that which deletes; others are left as they are."""
+    options = {"dry_run": "false", "check_images": "no", "add_labels": "yes", "pixel_rule": "no"}
+    assert checked(options) == {
+        "dry_run": False,
+        "check_images": False,
+        "add_labels": True,
+        "pixel_rule": "no",
+    }
+    assert as_flag("x", " YES ")
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(world: World, item: str) -> None:
+    """As `convert` does, before anything is written."""
+    with pytest.raises(InputError, match="no option 'max_deletes'; did you mean 'max_delete'"):
+        world.convert_items(max_deletes=1)
+    assert world.of_type("binary") == []
+
+
+def test_what_is_not_supported_fails_the_execution(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
+    """A polygon on a video, as an item and in a dataset: a command line exits 1."""
+    harbor.add_polygons(1)
+    video = harbor.emulator.add_item(harbor.dataset_id, "/v.mp4", data=b"x", mimetype="video/mp4")
+    harbor.emulator.add_annotation(video["id"], polygon())
+    with pytest.raises(PolymaskError, match="not supported") as raised:
+        runner.convert_item(sdk.items.get(item_id=video["id"]))
+    assert raised.value.exit_code == 1
+    with pytest.raises(PolymaskError, match="not supported"):
+        runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id))
+
+
+def test_nothing_painted_fails_the_execution(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
+    """A polygon outside of the picture alone."""
+    far = [{"x": 400.0, "y": 400.0}, {"x": 410.0, "y": 400.0}, {"x": 410.0, "y": 410.0}]
+    harbor.emulator.add_annotation(harbor.item_id, polygon("cat", far))
+    with pytest.raises(PolymaskError, match="nothing was painted"):
+        runner.convert_item(sdk.items.get(item_id=harbor.item_id))
+    with pytest.raises(PolymaskError, match="nothing was painted"):
+        runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id))
+
+
+def test_a_new_backup_notes_what_older_masks_say_was_deleted(world: World, item: str, tmp_path: Path) -> None:
+    """All documents of the item are gone: a deleting run goes on, and says what nobody holds."""
+    world.convert_items()
+    for file in world.emulator.artifacts(world.project["id"]):
+        world.emulator.remove_item(file["id"])
+    world.add(item, segment("bird", ring(18.5, 10, 22, 14)))
+    (report,) = world.convert_items()
+    assert report.deleted == 1
+    assert any("3 polygons were deleted that no journal in" in note for note in report.notes)
+    (report,) = world.convert_items(world.add_item("/1.png", segment("cat", ring(1, 1, 9, 9))))
+    assert not any("no journal" in note for note in report.notes)
+
+
+def test_a_new_folder_does_not_take_the_artifacts_for_lost(world: World, item: str, tmp_path: Path) -> None:
+    """What the platform keeps is somewhere."""
+    world.convert_items()
+    world.add(item, segment("bird", ring(18.5, 10, 22, 14)))
+    (report,) = world.convert_items(journal=tmp_path / "journal")
+    assert not any("no journal" in note for note in report.notes)
