@@ -305,8 +305,6 @@ BUGS = (
         "    if largest >= values:", "    if False:", ("tests/codecs/test_painted_png.py",)),
     Bug("right pixels", "one kernel copies shorter stretches than the other", "codecs/scanlines.py",
         "COPIED = 16 ", "COPIED = 15 ", ("tests/codecs/test_painted_png.py",)),
-    Bug("no loss", "an image that the kernel is not certain of is done", "conversion/painted.py",
-        "if painted.is_painted[number] else None", "if True else None", ("tests/conversion/test_painted.py",)),
     Bug("no loss", "of many images at once, what has no pixel counts as painted", "painting/batch.py",
         "            NO_PIXEL: np.count_nonzero(empty & ~background),\n", "", ("tests/conversion/test_painted.py",)),
     Bug("no loss", "an annotation of no image is the next one's", "formats/coco/scan.py",
