@@ -67,7 +67,7 @@ class Edits(RuleBasedStateMachine):
         self.journal = Path(self._folder.name) / "journal"
         self.memory = Memory(FRAME, rewrites=self.rewrites)
         self.memory.add(ITEM, box=[1, 1, 2, 2])
-        self.erased: set[str] = set()  # while no mask said that it was made to delete
+        self.erased: set[str] = set()  # while no mask said that it was deleted on its account
         self.deleted: dict[str, BoolMask] = {}  # by runs
         self.touched: dict[str, Row] = {}  # masks that somebody changed, as they were
         self.uploaded: dict[str, list[tuple[str, Any]]] = {}  # by local file, as it was converted
@@ -127,10 +127,22 @@ class Edits(RuleBasedStateMachine):
         if not (there := self.polygons()):
             return
         row = there[at % len(there)]
-        told = [mask["claim"] for mask in self.masks() if mask["claim"]["deletes"]]
-        if not any(source["id"] == self.name(row) for claim in told for source in claim["sources"]):
+        if self.name(row) not in self._counted_as_deleted():
             self.erased.add(self.name(row))
         self.memory.remove(ITEM, row["id"])
+
+    def _counted_as_deleted(self) -> set[str]:
+        """The polygons that the masks take for deleted by a run once they are missing.
+
+        Also those that were put back and that no run has seen since: their masks call them deleted still.
+        """
+        claims = [mask["claim"] for mask in self.masks()]
+        return {
+            str(source["id"])
+            for claim in claims
+            for source in claim["sources"]
+            if claim["deletes"] or source.get("deleted")
+        }
 
     @rule(at=which, how=st.sampled_from(["brush", "relabel"]))
     def touch(self, at: int, how: str) -> None:
