@@ -20,6 +20,7 @@ from polymask.formats.dataloop.annotations import PAINTED, annotation_of, instan
 from polymask.formats.reading.choice import (
     Choice,
     Origin,
+    ids_in_claims,
     origin_of,
     original_id,
     origins_of,
@@ -102,13 +103,13 @@ class DataloopSource:
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
         frame = self.frame(item) if read.instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
-        others = frozenset(original_id(row) or str(row.get("id")) for row in rows)
+        listed_ids = frozenset(key for row in rows for key in _listed_ids(row))
         return Reading(
             record,
             read.raw,
             read.details,
             read.unsupported,
-            others - read.raw.keys(),
+            listed_ids - read.raw.keys(),
             read.skipped,
             declared=sum(not _is_ours(row) for row in rows),
             left_out=read.left_out,
@@ -154,6 +155,12 @@ class DataloopSource:
         """Post a deleted polygon again, all rings and metadata; False where it is there."""
         key = instance_id or original_id(backup) or str(backup["id"])
         return PuttingBack(self.client, self.dataset_id).run(item, backup, key)[0]
+
+
+def _listed_ids(row: Json) -> frozenset[str]:
+    """The ids under which masks may list an annotation; its present id only if it had no other in its item."""
+    first_id = original_id(row)
+    return frozenset([first_id]) if first_id else ids_in_claims(row)
 
 
 def _name(row: Json) -> str:

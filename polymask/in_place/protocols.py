@@ -41,7 +41,8 @@ class Reading:
         details: By instance id, the facts beside the geometry that a mask's claim repeats.
         unsupported: Instances that cannot be painted; they stay in the source.
         skipped: Instances that were not chosen; they stay in the source.
-        unpainted_ids: The ids of the item's annotations that are not in `record`.
+        unpainted_ids: The ids of the item's annotations that are not in `record`, and those that its
+            annotations had in an item that it was cloned from.
         declared: The number of the item's annotations, or None if nobody counts them. It is the sum of
             the instances, of `joined` and of `left_out`.
         joined: The number of annotations that are parts of another annotation's instance.

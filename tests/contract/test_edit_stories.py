@@ -1,15 +1,24 @@
 """Stories of edits and runs that the state machine found, told once more."""
 
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 
 from polymask import rasterize
 from polymask.model import Polygon
 from tests.contract.test_edits import BOXES, FRAME, Edits, rings
 
 
-def test_a_polygon_erased_before_a_run_saw_it_restored_counts_as_deleted() -> None:
+@pytest.fixture
+def story() -> Iterator[Edits]:
+    machine = Edits()
+    yield machine
+    machine.teardown()
+
+
+def test_a_polygon_erased_before_a_run_saw_it_restored_counts_as_deleted(story: Edits) -> None:
     """Its mask calls it deleted still, so that nobody can tell who deleted it: its pixels stay."""
-    story = Edits()
     story.draw("cat", BOXES[0], {})
     story.run(deletes=True, only=None, limit=None)
     story.draw("cat", BOXES[1], {})

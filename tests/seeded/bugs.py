@@ -581,4 +581,8 @@ BUGS = (
         "        is_done = not (outcome.failure or open_decisions or outcome.deleted)", "        is_done = not outcome.failure", ("tests/dataloop/test_update.py",)),
     Bug("somebody's edits stay", "everybody's drawings of an item are taken for one person's", "formats/reading/choice.py",
         "        return self if len(people) > 1 else replace(self, annotator=None)", "        return replace(self, annotator=None)", ("tests/dataloop/test_choosing_annotations.py",)),
+    Bug("masks follow", "a clone's masks keep the polygons of the original", "dataloop/source.py",
+        "else ids_in_claims(row)", "else frozenset([str(row.get(\"id\"))])", ("tests/dataloop/test_clones.py",)),
+    Bug("no loss", "what a clone's masks list is lost", "dataloop/jobs/journals.py",
+        "\"keys\": ids_in_claims(row)}", "\"keys\": {str(row[\"id\"])}}", ("tests/dataloop/test_clones.py", "tests/dataloop/test_restore.py")),
 )  # fmt: skip

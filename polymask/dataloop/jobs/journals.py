@@ -15,7 +15,7 @@ from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import deleted_of
 from polymask.dataloop.sink import claim_of
 from polymask.errors import BackendError, Denied, NotFound, ProofError
-from polymask.formats.reading.choice import first_id
+from polymask.formats.reading.choice import ids_in_claims
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.journal import default_folder, open_existing
 from polymask.in_place.protocols import Stored
@@ -164,8 +164,7 @@ def _polygons_of(client: Client, dataset_id: str, items: Sequence[str]) -> Itera
 
 
 def _named(row: Json) -> Json:
-    keys = {str(row["id"]), first_id(row)}
-    return {"id": row["id"], "item": str(row.get("itemId")), "keys": keys}
+    return {"id": row["id"], "item": str(row.get("itemId")), "keys": ids_in_claims(row)}
 
 
 def tell_of_lost(report: Report, dataset: str, places: Collection[PolygonKey], *, journals: str) -> None:

@@ -6,7 +6,7 @@ goes (fsync), looked at again where polygons may ever have been deleted for it, 
 that nobody changed it since it was read, and read back as gone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from polymask.dataloop.item_queries import MASKED_QUERY
@@ -16,7 +16,7 @@ from polymask.dataloop.service.restoring import restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import InputError, PolymaskError, ProofError, SourceChanged
-from polymask.formats.reading.choice import original_id
+from polymask.formats.reading.choice import ids_in_claims
 from polymask.in_place.deletion import readings
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Stored
@@ -165,11 +165,4 @@ def _fail(report: Report, item: Item, error: PolymaskError) -> None:
 
 def _ids_in(rows: Sequence[Json]) -> frozenset[str]:
     """The ids of all that an item has, those too that polygons had before they were put back."""
-    return frozenset(_both_ids(rows))
-
-
-def _both_ids(rows: Sequence[Json]) -> Iterator[str]:
-    for row in rows:
-        yield str(row["id"])
-        if first := original_id(row):
-            yield first
+    return frozenset(key for row in rows for key in ids_in_claims(row))

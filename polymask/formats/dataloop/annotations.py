@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from polymask.formats.drawing.shapes import base64_bytes, crop_runs, png_mask, polygon, rectangle
-from polymask.formats.reading.choice import Origin, original_id, origins_of, sources_of
+from polymask.formats.reading.choice import Origin, ids_in_claims, origins_of, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, Instance, Shape
@@ -31,12 +31,11 @@ class Annotation(msgspec.Struct):
 
 
 class Reference(msgspec.Struct):
-    """The fields that tell which polygon an annotation is, and whose."""
+    """The fields that tell which polygon an annotation is, and who made it."""
 
     type: Any = None
     id: Any = None
     creator: Any = None
-    item_id: Any = msgspec.field(default=None, name="itemId")
     metadata: Any = None
 
 
@@ -148,10 +147,9 @@ def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
 
 
 def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
-    """The ids of an item's polygons, and the former ids of restored polygons."""
+    """The ids of an item's polygons, and those that restored polygons had first."""
     polygons = [row for row in _decoded_references(rows) if row.type == "segment"]
-    ids = {str(row.id) for row in polygons if row.id}
-    return frozenset(ids | {former_id for row in polygons if (former_id := original_id(_restore_mark(row)))})
+    return frozenset(key for row in polygons for key in ids_in_claims(_identifying(row)))
 
 
 def origins_in(rows: msgspec.Raw) -> Iterator[Origin]:
@@ -168,9 +166,9 @@ def _decoded_references(rows: msgspec.Raw) -> list[Reference]:
         return []  # faults of rows are reported when the rows are read
 
 
-def _restore_mark(row: Reference) -> dict[str, Any]:
-    """The members of a row that may hold a restored polygon's former id."""
-    return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
+def _identifying(row: Reference) -> dict[str, Any]:
+    """The members of a row that hold its id, and may hold the one that it had first."""
+    return {"id": row.id, "metadata": row.metadata}
 
 
 def is_as_stored(row: Annotation, limits: Limits) -> bool:

@@ -174,6 +174,15 @@ def first_id(row: Mapping[str, Any]) -> str:
     return str(_mark(row).get("restored") or row["id"])
 
 
+def ids_in_claims(row: Mapping[str, Any]) -> frozenset[str]:
+    """The ids under which the masks of an item may list an annotation: its id, and the one it had first.
+
+    The latter also if it had that in another item: a clone's masks list the polygons of the item that
+    it was cloned from.
+    """
+    return frozenset(str(key) for key in (row.get("id"), _mark(row).get("restored")) if key)
+
+
 def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
     metadata = part(row, "metadata")
     for place in (part(metadata, "user"), metadata):
