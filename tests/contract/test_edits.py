@@ -127,19 +127,19 @@ class Edits(RuleBasedStateMachine):
         if not (there := self.polygons()):
             return
         row = there[at % len(there)]
-        if self.name(row) not in self._counted_as_deleted():
+        if self.name(row) not in self._counted_as_deleted(self.masks()):
             self.erased.add(self.name(row))
         self.memory.remove(ITEM, row["id"])
 
-    def _counted_as_deleted(self) -> set[str]:
-        """The polygons that the masks take for deleted by a run once they are missing.
+    @staticmethod
+    def _counted_as_deleted(masks: list[Row]) -> set[str]:
+        """The polygons that masks take for deleted by a run once they are missing.
 
         Also those that were put back and that no run has seen since: their masks call them deleted still.
         """
-        claims = [mask["claim"] for mask in self.masks()]
         return {
             str(source["id"])
-            for claim in claims
+            for claim in (mask["claim"] for mask in masks)
             for source in claim["sources"]
             if claim["deletes"] or source.get("deleted")
         }
@@ -230,7 +230,7 @@ class Edits(RuleBasedStateMachine):
         return {
             self.label(mask)
             for mask in self.masks()
-            if mask["mask"].shape == FRAME[::-1] and not {s["id"] for s in mask["claim"]["sources"]} <= there
+            if mask["mask"].shape == FRAME[::-1] and not self._counted_as_deleted([mask]) <= there
         }
 
     def masks_like(self, wanted: list[Row]) -> list[Row]:
