@@ -158,7 +158,7 @@ class DataloopSource:
 
 
 def _listed_ids(row: Json) -> frozenset[str]:
-    """The ids under which masks may list an annotation; its present id only if it had no other in its item."""
+    """The ids under which masks may list an annotation; not its present id if it had another in its item."""
     first_id = original_id(row)
     return frozenset([first_id]) if first_id else ids_in_claims(row)
 

@@ -16,7 +16,7 @@ from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
-from polymask.formats.reading.choice import first_id, original_id
+from polymask.formats.reading.choice import ids_in_claims, original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
@@ -152,5 +152,5 @@ def _without_backup(
     masks = [proof for proof in stored if not proof.origin or proof.is_made_from(source.origin)]
     missing = {key for proof in masks for key in unproven(proof, item.id, backed_up, keys=keys)}
     if missing:
-        missing -= {key for row in source.annotations(item) for key in (str(row["id"]), first_id(row))}
+        missing -= {key for row in source.annotations(item) for key in ids_in_claims(row)}
     return len(missing)

@@ -169,11 +169,6 @@ def original_id(row: Mapping[str, Any]) -> str | None:
     return str(mark["restored"])
 
 
-def first_id(row: Mapping[str, Any]) -> str:
-    """The id that a polygon had before it was ever deleted, also in another item that it was copied from."""
-    return str(_mark(row).get("restored") or row["id"])
-
-
 def ids_in_claims(row: Mapping[str, Any]) -> frozenset[str]:
     """The ids under which the masks of an item may list an annotation: its id, and the one it had first.
 
