@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polymask import api
+from polymask import proving
 from polymask.dataloop.jobs import verification
 from polymask.errors import ProofError
 from tests.dataloop.test_artifact_journal import ALL, Stored, failure, item, state, store
@@ -90,6 +90,6 @@ def test_verifying_does_not_advise_to_convert_over_it(world: World, item: str, s
     store.change("deleting")
     with world.connected():
         with pytest.raises(ProofError) as raised:
-            api.verify(URL)
-        assert verification.DAMAGED in api.examine(URL).notes
+            proving.verify(URL)
+        assert verification.DAMAGED in proving.examine(URL).notes
     assert "--overwrite" not in f"{raised.value} {raised.value.advice}"
