@@ -104,7 +104,8 @@ def _whole(name: str, value: Any, least: int | None) -> int:
 def split_priority(labels: Sequence[str]) -> tuple[str, ...]:
     """The labels of `--priority`: a single text is split at commas; several texts are labels as they are.
 
-    >>> split_priority(["cat, dog"]), split_priority(["cat, black", "dog"])
-    (('cat', 'dog'), ('cat, black', 'dog'))
+    Examples:
+        >>> split_priority(["cat, dog"]), split_priority(["cat, black", "dog"])
+        (('cat', 'dog'), ('cat, black', 'dog'))
     """
     return tuple(label.strip() for label in labels[0].split(",")) if len(labels) == 1 else tuple(labels)

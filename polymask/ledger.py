@@ -82,11 +82,12 @@ class Ledger:
     Images are numbered in the order of the source's names. `joined` annotations are painted as parts of
     another annotation's instance.
 
-    >>> ledger = Ledger()
-    >>> ledger.add_image(declared=3, instances=1, left_out=Counter({BOX.reason: 2}))
-    >>> ledger.add_invalid(1)
-    >>> ledger.declared, ledger.declared_of(0), ledger.instances
-    (4, 3, 1)
+    Examples:
+        >>> ledger = Ledger()
+        >>> ledger.add_image(declared=3, instances=1, left_out=Counter({BOX.reason: 2}))
+        >>> ledger.add_invalid(1)
+        >>> ledger.declared, ledger.declared_of(0), ledger.instances
+        (4, 3, 1)
     """
 
     def __init__(self) -> None:
@@ -196,8 +197,9 @@ def by_count(left_out: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
 def reasons_text(left_out: Mapping[Reason, int]) -> list[str]:
     """Reasons with their counts, the most frequent first.
 
-    >>> reasons_text({BOX.reason: 1200, EMPTY.reason: 1})
-    ['1,200 × a box without segmentation', '1 × no segmentation']
+    Examples:
+        >>> reasons_text({BOX.reason: 1200, EMPTY.reason: 1})
+        ['1,200 × a box without segmentation', '1 × no segmentation']
     """
     return [f"{count:,} × {reason.text}" for reason, count in by_count(left_out)]
 
@@ -205,8 +207,9 @@ def reasons_text(left_out: Mapping[Reason, int]) -> list[str]:
 def ways_out(left_out: Mapping[Reason, int]) -> str:
     """Advice on how to have the annotations painted, for each kind of reason with a count above 0.
 
-    >>> ways_out({BOX.reason: 3})
-    'paint boxes with --boxes'
+    Examples:
+        >>> ways_out({BOX.reason: 3})
+        'paint boxes with --boxes'
     """
     kinds = {reason.kind for reason, count in left_out.items() if count}
     return "; or ".join(advice for kind, advice in REASON_KINDS.items() if kind in kinds and advice)
@@ -215,8 +218,9 @@ def ways_out(left_out: Mapping[Reason, int]) -> str:
 def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
     """The message of a run that painted nothing, with advice.
 
-    >>> nothing_painted(1, {BOX.reason: 1})
-    'nothing was painted of 1 annotation (1 × a box without segmentation); paint boxes with --boxes'
+    Examples:
+        >>> nothing_painted(1, {BOX.reason: 1})
+        'nothing was painted of 1 annotation (1 × a box without segmentation); paint boxes with --boxes'
     """
     annotations = f"{declared:,} annotation{'' if declared == 1 else 's'}"
     advice = ways_out(left_out)

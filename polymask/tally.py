@@ -9,12 +9,13 @@ from polymask.results import Outcome, Report
 class Tally:
     """A sum of outcomes, as a report; the tallies of several processes can be merged in order.
 
-    >>> tally, other = Tally(), Tally()
-    >>> tally.add(Outcome("a.jpg", labels={"cat": (1, 4)}))
-    >>> other.add(Outcome("b.jpg", labels={"cat": (2, 5)}))
-    >>> tally.merge(other)
-    >>> tally.report.images, tally.report.labels
-    (2, {'cat': {'instances': 3, 'pixels': 9}})
+    Examples:
+        >>> tally, other = Tally(), Tally()
+        >>> tally.add(Outcome("a.jpg", labels={"cat": (1, 4)}))
+        >>> other.add(Outcome("b.jpg", labels={"cat": (2, 5)}))
+        >>> tally.merge(other)
+        >>> tally.report.images, tally.report.labels
+        (2, {'cat': {'instances': 3, 'pixels': 9}})
     """
 
     def __init__(self) -> None:

@@ -30,8 +30,9 @@ class ConvertOptions(ReadingOptions):
     Raises:
         InputError: A value is of the wrong type or out of range.
 
-    >>> ConvertOptions(only="sea", size=[60, 80], priority="sea, boat").priority
-    ('sea', 'boat')
+    Examples:
+        >>> ConvertOptions(only="sea", size=[60, 80], priority="sea, boat").priority
+        ('sea', 'boat')
     """
 
     check_images: bool = option(
@@ -289,8 +290,9 @@ def chosen_options(options: Any, *, limits: Limits | None = None) -> ConvertOpti
     Raises:
         InputError: An option does not exist; the message suggests the most similar option.
 
-    >>> chosen_options({"overlaps": "first"})
-    Traceback (most recent call last):
-    polymask.errors.InputError: no option 'overlaps'; did you mean 'overlap'? There are: ...
+    Examples:
+        >>> chosen_options({"overlaps": "first"})
+        Traceback (most recent call last):
+        polymask.errors.InputError: no option 'overlaps'; did you mean 'overlap'? There are: ...
     """
     return ConvertOptions.of(options, limits=limits)

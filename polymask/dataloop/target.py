@@ -13,8 +13,9 @@ SCHEME = "dataloop://"
 class Target:
     """A dataset by project and name (or ids), and a folder in it.
 
-    >>> Target.parse("dataloop://my%20project/cats/val")
-    Target(project='my project', dataset='cats', folder='val')
+    Examples:
+        >>> Target.parse("dataloop://my%20project/cats/val")
+        Target(project='my project', dataset='cats', folder='val')
     """
 
     project: str

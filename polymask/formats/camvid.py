@@ -100,8 +100,9 @@ def _stem(file: File) -> str:
 def _split(folder: str) -> str:
     """The pictures' folder that belongs to a folder of masks; an empty text for `LabeledApproved_full`.
 
-    >>> [_split(name) for name in ("trainannot", "train_labels", "LabeledApproved_full", "CamVid")]
-    ['train', 'train', '', 'CamVid']
+    Examples:
+        >>> [_split(name) for name in ("trainannot", "train_labels", "LabeledApproved_full", "CamVid")]
+        ['train', 'train', '', 'CamVid']
     """
     if folder.lower() == _FULL_SET:
         return ""

@@ -174,8 +174,9 @@ def _refuse_idd(label: str, notes: Notes) -> None:
 def painted_as(label: str, table: Mapping[str, int]) -> str:
     """The label that an object is painted as; groups are painted as their members.
 
-    >>> [painted_as(label, LABELS) for label in ("cargroup", "polegroup", "unlabeled", "zebra")]
-    ['car', 'polegroup', 'background', 'zebra']
+    Examples:
+        >>> [painted_as(label, LABELS) for label in ("cargroup", "polegroup", "unlabeled", "zebra")]
+        ['car', 'polegroup', 'background', 'zebra']
     """
     label = label.removesuffix("group") if is_group(label, table) else label
     return PAINTED_AS.get(label, label)
@@ -184,8 +185,9 @@ def painted_as(label: str, table: Mapping[str, int]) -> str:
 def is_group(label: str, table: Mapping[str, int]) -> bool:
     """Whether an object is a group: a region of several members that were not drawn separately.
 
-    >>> [is_group(label, LABELS) for label in ("cargroup", "polegroup", "car")]
-    [True, False, False]
+    Examples:
+        >>> [is_group(label, LABELS) for label in ("cargroup", "polegroup", "car")]
+        [True, False, False]
     """
     return label not in table and label.endswith("group") and label.removesuffix("group") in table
 
@@ -193,8 +195,9 @@ def is_group(label: str, table: Mapping[str, int]) -> bool:
 def image_name(name: str) -> str:
     """The name of the image that an annotation file describes.
 
-    >>> image_name("train/bonn/bonn_000000_000001_gtFine_polygons.json")
-    'train/bonn/bonn_000000_000001.png'
+    Examples:
+        >>> image_name("train/bonn/bonn_000000_000001_gtFine_polygons.json")
+        'train/bonn/bonn_000000_000001.png'
     """
     path = PurePosixPath(name)
     stem = path.stem.removesuffix("_polygons").removesuffix("_gtFine").removesuffix("_gtCoarse")

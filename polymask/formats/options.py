@@ -25,8 +25,9 @@ class ReadingOptions(Limits):
     `labels` is a path, a `LabelMap`, a list of names, or {name: value}. Raises `InputError` for values
     of another kind.
 
-    >>> ReadingOptions(only="sea").only
-    ('sea',)
+    Examples:
+        >>> ReadingOptions(only="sea").only
+        ('sea',)
     """
 
     from_: str | None = option(
@@ -168,9 +169,10 @@ class ReadingOptions(Limits):
 
         Raises `InputError` for an unknown name, and suggests the nearest known one.
 
-        >>> ReadingOptions.of({"fro": "coco"})
-        Traceback (most recent call last):
-        polymask.errors.InputError: no option 'fro'; did you mean 'from_'? There are: ...
+        Examples:
+            >>> ReadingOptions.of({"fro": "coco"})
+            Traceback (most recent call last):
+            polymask.errors.InputError: no option 'fro'; did you mean 'from_'? There are: ...
         """
         names = [field.name for field in fields(cls)]
         for name in options:

@@ -154,8 +154,9 @@ def _masked(mask: _Mask, notes: Notes) -> tuple[Frame, tuple[Instance, ...]]:
 def _class(label: str) -> str:
     """The label without the instance's number.
 
-    >>> _class("boat # 2"), _class("boat #a")
-    ('boat', 'boat #a')
+    Examples:
+        >>> _class("boat # 2"), _class("boat #a")
+        ('boat', 'boat #a')
     """
     return re.sub(r"\s*#\s*\d+$", "", label)
 

@@ -153,11 +153,12 @@ def read(
     checked before the first record is yielded. A record's `picture()` reads its picture, where that is found.
     Raises `FormatError` with the file and the JSON path of the fault.
 
-    >>> for record in read("fixtures/shapes/instances.json"):
-    ...     print(record.name, record.frame, len(record.instances))
-    harbor.png (120, 160) 6
-    meadow.png (120, 160) 5
-    empty.png (120, 160) 0
+    Examples:
+        >>> for record in read("fixtures/shapes/instances.json"):
+        ...     print(record.name, record.frame, len(record.instances))
+        harbor.png (120, 160) 6
+        meadow.png (120, 160) 5
+        empty.png (120, 160) 0
     """
     named = {"from_": format, "labels": labels, "split": split}
     options = ReadingOptions.of({**named, **reading}, limits=limits)

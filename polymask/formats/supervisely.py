@@ -203,8 +203,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 def image_name(name: str) -> str:
     """The name of the picture that an annotation file describes.
 
-    >>> image_name("harbor/ann/boat.png.json")
-    'harbor/boat.png'
+    Examples:
+        >>> image_name("harbor/ann/boat.png.json")
+        'harbor/boat.png'
     """
     path = PurePosixPath(name)
     parts: Iterator[str] = (part for part in path.parent.parts if part != FOLDER)

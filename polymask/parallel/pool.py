@@ -52,8 +52,9 @@ def run_chunks(
 def in_threads(function: Callable[[U], T], arguments: Iterable[U], threads: int) -> Iterator[T]:
     """The function's results, in order; calls are started only a little ahead, as there may be millions.
 
-    >>> list(in_threads(abs, [-2, 1], 2))
-    [2, 1]
+    Examples:
+        >>> list(in_threads(abs, [-2, 1], 2))
+        [2, 1]
     """
     from concurrent.futures import ThreadPoolExecutor  # quick to start without
 

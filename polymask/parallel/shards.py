@@ -11,9 +11,10 @@ from polymask.errors import InputError
 class Shard:
     """Part `number` of `count` parts, from 1; only the digest of a key decides which part has it.
 
-    >>> parts = [Shard(1, 2), Shard(2, 2)]
-    >>> [[name for name in ("a.jpg", "b.jpg", "c.jpg") if part.takes(name)] for part in parts]
-    [['b.jpg', 'c.jpg'], ['a.jpg']]
+    Examples:
+        >>> parts = [Shard(1, 2), Shard(2, 2)]
+        >>> [[name for name in ("a.jpg", "b.jpg", "c.jpg") if part.takes(name)] for part in parts]
+        [['b.jpg', 'c.jpg'], ['a.jpg']]
     """
 
     number: int
@@ -23,11 +24,12 @@ class Shard:
     def parse(cls, text: Any) -> "Shard":
         """The shard that `2/4` names; raises `InputError` for other texts.
 
-        >>> Shard.parse("2/4")
-        Shard(number=2, count=4)
-        >>> Shard.parse("0/4")
-        Traceback (most recent call last):
-        polymask.errors.InputError: shard is NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, not '0/4'
+        Examples:
+            >>> Shard.parse("2/4")
+            Shard(number=2, count=4)
+            >>> Shard.parse("0/4")
+            Traceback (most recent call last):
+            polymask.errors.InputError: shard is NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, not '0/4'
         """
         if isinstance(text, Shard):
             return text

@@ -34,9 +34,10 @@ Line = tuple[bytes, Any]
 def sealed(tip: str, row: Mapping[str, Any]) -> tuple[str, bytes]:
     """Turn a row into a line; returns its digest, which is the next tip, and the line.
 
-    >>> tip, line = sealed(START, {"event": "begun"})
-    >>> line[:30], unsealed(START, line) == (tip, b'{"event": "begun"}')
-    (b'{"event": "begun", "sha256": "', True)
+    Examples:
+        >>> tip, line = sealed(START, {"event": "begun"})
+        >>> line[:30], unsealed(START, line) == (tip, b'{"event": "begun"}')
+        (b'{"event": "begun", "sha256": "', True)
     """
     body = body_of(row)[:-1]
     tip = _linked(tip, body)

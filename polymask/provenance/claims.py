@@ -84,10 +84,11 @@ def new_mask(
 def key_of(claim: Mapping[str, Any]) -> str:
     """The key that follows from a claim, whichever build wrote it; equal claims have equal keys.
 
-    >>> import numpy as np
-    >>> claim = new_mask("cat", np.zeros((2, 3), bool), [], pixel_rule="center").claim
-    >>> key_of({**claim, "frame": [2.0, 3.0]}) == claim["key"]
-    True
+    Examples:
+        >>> import numpy as np
+        >>> claim = new_mask("cat", np.zeros((2, 3), bool), [], pixel_rule="center").claim
+        >>> key_of({**claim, "frame": [2.0, 3.0]}) == claim["key"]
+        True
     """
     claim = values(claim)
     identity = [claim["label"], claim["pixel_rule"], claim["frame"], digest_of(claim)]
@@ -110,8 +111,9 @@ def recomputed(claim: Mapping[str, Any], mask: BoolMask) -> str:
 def values(document: Any) -> Any:
     """JSON normalized by value, as servers change its text: 1.0 becomes 1, and null members are left out.
 
-    >>> values({"frame": [16.0, 24], "parentId": None, "score": 0.5})
-    {'frame': [16, 24], 'score': 0.5}
+    Examples:
+        >>> values({"frame": [16.0, 24], "parentId": None, "score": 0.5})
+        {'frame': [16, 24], 'score': 0.5}
     """
     if isinstance(document, float) and document.is_integer():
         return int(document)
@@ -125,10 +127,11 @@ def details_sha256(label: str, details: Mapping[str, Any]) -> str:
 
     The creator does not count: a polygon that was deleted and put back is the same, whoever put it back.
 
-    >>> details_sha256("cat", {"objectId": 1}) == details_sha256("cat", {"objectId": 1.0, "model": None})
-    True
-    >>> details_sha256("cat", {"creator": "ann"}) == details_sha256("cat", {"creator": "bob"})
-    True
+    Examples:
+        >>> details_sha256("cat", {"objectId": 1}) == details_sha256("cat", {"objectId": 1.0, "model": None})
+        True
+        >>> details_sha256("cat", {"creator": "ann"}) == details_sha256("cat", {"creator": "bob"})
+        True
     """
     compared = {name: value for name, value in details.items() if name not in _REPEATED}
     return hashlib.sha256(_text([label, compared]).encode()).hexdigest()
@@ -144,8 +147,9 @@ def same_details(source: Mapping[str, Any], label: str, details: Mapping[str, An
 def same_label(label: str, other: str) -> bool:
     """Whether two labels are equal but for case and spaces, which servers are known to change.
 
-    >>> same_label("Traffic  light", " traffic light")
-    True
+    Examples:
+        >>> same_label("Traffic  light", " traffic light")
+        True
     """
     return " ".join(label.split()).casefold() == " ".join(other.split()).casefold()
 
@@ -169,8 +173,9 @@ def _text(value: Any) -> str:
 def merged_attributes(sources: Sequence[Json]) -> Json:
     """The attributes that no two source instances disagree about; the claim has those of each instance.
 
-    >>> merged_attributes([{"attributes": {"wet": True, "age": 1}}, {"attributes": {"age": 2}}, {}])
-    {'wet': True}
+    Examples:
+        >>> merged_attributes([{"attributes": {"wet": True, "age": 1}}, {"attributes": {"age": 2}}, {}])
+        {'wet': True}
     """
     merged: Json = {}
     disputed: set[str] = set()

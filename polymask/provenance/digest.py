@@ -22,8 +22,9 @@ _BATCH = 1 << 10  # instances that are encoded at once
 def pixels_sha256(mask: NDArray[np.generic]) -> str:
     """SHA-256 of an array's C-order bytes, little-endian: for pictures, and for masks in earlier builds.
 
-    >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
-    '6e340b9c'
+    Examples:
+        >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
+        '6e340b9c'
     """
     digest = PixelDigest()
     digest.update(mask)
@@ -33,10 +34,11 @@ def pixels_sha256(mask: NDArray[np.generic]) -> str:
 class PixelDigest:
     """The digest of a mask that is passed in strips of whole rows, from top to bottom.
 
-    >>> digest = PixelDigest()
-    >>> digest.update(np.zeros((1, 1), np.uint8))
-    >>> digest.hexdigest() == pixels_sha256(np.zeros((1, 1), np.uint8))
-    True
+    Examples:
+        >>> digest = PixelDigest()
+        >>> digest.update(np.zeros((1, 1), np.uint8))
+        >>> digest.hexdigest() == pixels_sha256(np.zeros((1, 1), np.uint8))
+        True
     """
 
     def __init__(self) -> None:
@@ -68,8 +70,9 @@ def painted_sha256(painted: PaintedSpans, kind: str = WRITTEN, dtype: DTypeLike 
 def kind_of(statement: Mapping[str, Any]) -> str:
     """The kind of digest that a claim or a manifest's line has; empty if it has none.
 
-    >>> kind_of({"mask_sha256": "", "pixels_sha256": "00"})
-    'pixels_sha256'
+    Examples:
+        >>> kind_of({"mask_sha256": "", "pixels_sha256": "00"})
+        'pixels_sha256'
     """
     return next((name for name in DIGESTS if statement.get(name)), "")
 
@@ -77,10 +80,11 @@ def kind_of(statement: Mapping[str, Any]) -> str:
 def geometry_sha256(shape: Shape) -> str:
     """SHA-256 of an instance's rings (float64, little-endian) or runs, and of their nesting.
 
-    >>> from polymask.model import Polygon
-    >>> square = Polygon([(0, 0), (1, 0), (1, 1), (0, 1)])
-    >>> geometry_sha256((square,)) == geometry_sha256((square, square))
-    False
+    Examples:
+        >>> from polymask.model import Polygon
+        >>> square = Polygon([(0, 0), (1, 0), (1, 1), (0, 1)])
+        >>> geometry_sha256((square,)) == geometry_sha256((square, square))
+        False
     """
     if isinstance(shape, Runs):
         parts = [f"runs {shape.frame} ".encode(), *_numbers(shape)]
@@ -130,7 +134,8 @@ def _numbers(shape: Shape) -> Iterator[bytes | memoryview]:
 def combined_sha256(digests: Mapping[str, str]) -> str:
     """One digest for the masks of several labels, whatever their order.
 
-    >>> combined_sha256({"cat": "00", "dog": "11"}) == combined_sha256({"dog": "11", "cat": "00"})
-    True
+    Examples:
+        >>> combined_sha256({"cat": "00", "dog": "11"}) == combined_sha256({"dog": "11", "cat": "00"})
+        True
     """
     return hashlib.sha256(json.dumps(sorted(digests.items())).encode()).hexdigest()

@@ -25,10 +25,11 @@ _NOT_RELATIVE = ("\\", ":", "//", "\n/", "/\n", "./", "/.", "\n.\n", "\n..\n")
 def local_name(address: str) -> str:
     r"""The relative path that an address names: without scheme, host, drive, query, `.` and `..`.
 
-    >>> local_name("https://host/bucket/a%20b.png?token=1"), local_name(r"C:\data\a.png")
-    ('bucket/a b.png', 'data/a.png')
-    >>> local_name("../images/./a.png"), local_name("/home/me/a.png")
-    ('images/a.png', 'home/me/a.png')
+    Examples:
+        >>> local_name("https://host/bucket/a%20b.png?token=1"), local_name(r"C:\data\a.png")
+        ('bucket/a b.png', 'data/a.png')
+        >>> local_name("../images/./a.png"), local_name("/home/me/a.png")
+        ('images/a.png', 'home/me/a.png')
     """
     return "/".join(_parts(address)[1])
 
@@ -36,8 +37,9 @@ def local_name(address: str) -> str:
 def whole_name(address: str) -> str:
     r"""As `local_name`, below a folder with the name of the host or the drive.
 
-    >>> whole_name("https://host/a.png"), whole_name(r"D:\a.png"), whole_name("a.png")
-    ('host/a.png', 'D/a.png', 'a.png')
+    Examples:
+        >>> whole_name("https://host/a.png"), whole_name(r"D:\a.png"), whole_name("a.png")
+        ('host/a.png', 'D/a.png', 'a.png')
     """
     top, parts = _parts(address)
     return "/".join([top, *parts] if top else parts)
@@ -61,8 +63,9 @@ def _parts(address: str) -> tuple[str, list[str]]:
 def picture_suffix(name: str) -> str:
     """The suffix of a picture's name, with its dot; nothing where what follows the last dot is none.
 
-    >>> picture_suffix("train/0001.JPG"), picture_suffix("scan.v1.2")
-    ('.JPG', '')
+    Examples:
+        >>> picture_suffix("train/0001.JPG"), picture_suffix("scan.v1.2")
+        ('.JPG', '')
     """
     plain, dot, suffix = name.rpartition("/")[2].rpartition(".")
     return dot + suffix if plain and f".{suffix.lower()}" in PICTURE_SUFFIXES else ""
@@ -71,8 +74,9 @@ def picture_suffix(name: str) -> str:
 def stem(name: str) -> str:
     """An image's name without its suffix, folders kept; only suffixes of pictures are cut.
 
-    >>> stem("train/0001.jpg"), stem("frame.0001")
-    ('train/0001', 'frame.0001')
+    Examples:
+        >>> stem("train/0001.jpg"), stem("frame.0001")
+        ('train/0001', 'frame.0001')
     """
     return name.removesuffix(picture_suffix(name))
 
@@ -80,8 +84,9 @@ def stem(name: str) -> str:
 def stem_of_glob(glob: str) -> str:
     """The glob of names without suffix: without its own, which may be a wildcard.
 
-    >>> stem_of_glob("train/*.jpg"), stem_of_glob("a.*"), stem_of_glob("frame.0001")
-    ('train/*', 'a', 'frame.0001')
+    Examples:
+        >>> stem_of_glob("train/*.jpg"), stem_of_glob("a.*"), stem_of_glob("frame.0001")
+        ('train/*', 'a', 'frame.0001')
     """
     plain, _, suffix = glob.rpartition(".")
     return plain if plain and has_magic(suffix) and "/" not in suffix else stem(glob)
@@ -90,8 +95,9 @@ def stem_of_glob(glob: str) -> str:
 def normal_form(name: str) -> str:
     """The form that all names of the same file share: percent-decoded, in Unicode's composed form (NFC).
 
-    >>> normal_form("d%C3%A9cran.png") == normal_form("de\\u0301cran.png")
-    True
+    Examples:
+        >>> normal_form("d%C3%A9cran.png") == normal_form("de\\u0301cran.png")
+        True
     """
     return unicodedata.normalize("NFC", unquote(name) if "%" in name else name)
 
@@ -99,8 +105,9 @@ def normal_form(name: str) -> str:
 def joined(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     """Match names with other names: with an equal name, else with the only name of the same normal form.
 
-    >>> joined(["a", "b%20c", "d"], ["a", "b c"])
-    {'a': 'a', 'b%20c': 'b c'}
+    Examples:
+        >>> joined(["a", "b%20c", "d"], ["a", "b c"])
+        {'a': 'a', 'b%20c': 'b c'}
     """
     names, candidates = list(names), dict.fromkeys(others)
     pairs = {name: name for name in names if name in candidates}
@@ -130,8 +137,9 @@ def are_relative(names: Sequence[str]) -> bool:
 def without_secrets(address: str) -> str:
     """An address without parts that may be secret: query, fragment, user and password.
 
-    >>> without_secrets("https://me:word@host:80/a.png?token=1"), without_secrets("a#1.png")
-    ('https://host/a.png', 'a#1.png')
+    Examples:
+        >>> without_secrets("https://me:word@host:80/a.png?token=1"), without_secrets("a#1.png")
+        ('https://host/a.png', 'a#1.png')
     """
     if not (scheme := _SCHEME.match(address)):
         return address
@@ -144,8 +152,9 @@ def without_secrets(address: str) -> str:
 class ImageNames:
     """The names of a source's images, and their original names in the source.
 
-    >>> ImageNames.of(["a.jpg", r"C:\\data\\b.jpg"]).names
-    ['a.jpg', 'data/b.jpg']
+    Examples:
+        >>> ImageNames.of(["a.jpg", r"C:\\data\\b.jpg"]).names
+        ['a.jpg', 'data/b.jpg']
     """
 
     names: Sequence[str]

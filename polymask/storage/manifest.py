@@ -38,10 +38,11 @@ def manifest_line(entry: Mapping[str, Any]) -> bytes:
 class Lines(Mapping[str, bytes]):
     """A run's lines by image name, in order; if they are many, they are kept in a temporary file.
 
-    >>> lines = Lines()
-    >>> lines.update({"b.jpg": b'{"name":"b.jpg"}\\n', "a.jpg": b'{"name":"a.jpg"}\\n'})
-    >>> list(lines), lines["a.jpg"]
-    (['b.jpg', 'a.jpg'], b'{"name":"a.jpg"}\\n')
+    Examples:
+        >>> lines = Lines()
+        >>> lines.update({"b.jpg": b'{"name":"b.jpg"}\\n', "a.jpg": b'{"name":"a.jpg"}\\n'})
+        >>> list(lines), lines["a.jpg"]
+        (['b.jpg', 'a.jpg'], b'{"name":"a.jpg"}\\n')
     """
 
     def __init__(self) -> None:
@@ -92,9 +93,11 @@ class Entries(Mapping[str, dict[str, Any]]):
     Raises:
         FormatError: A line is damaged; the message names its number.
 
-    >>> entries = Entries(b'{"name":"a.jpg","mask":"masks/a.png","mask_sha256":"00"}\\n', "manifest.jsonl")
-    >>> entries["a.jpg"]["mask"], "b.jpg" in entries
-    ('masks/a.png', False)
+    Examples:
+        >>> line = b'{"name":"a.jpg","mask":"masks/a.png","mask_sha256":"00"}\\n'
+        >>> entries = Entries(line, "manifest.jsonl")
+        >>> entries["a.jpg"]["mask"], "b.jpg" in entries
+        ('masks/a.png', False)
     """
 
     def __init__(self, text: bytes, path: object) -> None:

@@ -41,11 +41,12 @@ def safe_path(name: str) -> str:
         InputError: The name is empty, absolute or on a drive, has `..`, a backslash, control or
             direction-changing characters, or is not possible on some system.
 
-    >>> safe_path("train/0001.png")
-    'train/0001.png'
-    >>> safe_path("../up.png")
-    Traceback (most recent call last):
-    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'; give it another name
+    Examples:
+        >>> safe_path("train/0001.png")
+        'train/0001.png'
+        >>> safe_path("../up.png")
+        Traceback (most recent call last):
+        polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'; give it ano...
     """
     if len(name) <= LONGEST and _PLAIN(name):
         return name

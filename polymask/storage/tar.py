@@ -24,8 +24,9 @@ _PART = 1 << 20
 def is_tar(head: bytes) -> bool:
     """Whether the first `HEAD` bytes of a file are a tar's.
 
-    >>> is_tar(bytes(257) + b"ustar")
-    True
+    Examples:
+        >>> is_tar(bytes(257) + b"ustar")
+        True
     """
     return head[HEAD - len(_MAGIC) : HEAD] == _MAGIC
 

@@ -57,8 +57,9 @@ def counted(error: Error, problems: int, *, source: str | Location, options: Con
 def check_command(source: str | Location, options: ConvertOptions) -> str:
     """The command that checks a source with the reading options of a conversion.
 
-    >>> check_command("my file.json", ConvertOptions(from_="coco", only="sea", to="voc"))
-    "polymask check 'my file.json' --from coco --only sea"
+    Examples:
+        >>> check_command("my file.json", ConvertOptions(from_="coco", only="sea", to="voc"))
+        "polymask check 'my file.json' --from coco --only sea"
     """
     return shlex.join(["polymask", "check", str(source), *_flags(options)])
 

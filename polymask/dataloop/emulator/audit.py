@@ -27,8 +27,9 @@ class AuditEntry(msgspec.Struct, frozen=True):
     def body(self) -> Any:
         """The JSON that was sent, decoded; None where none was.
 
-        >>> AuditEntry(1, "POST", "/items/5/annotations", b"[]", 200, ()).body
-        []
+        Examples:
+            >>> AuditEntry(1, "POST", "/items/5/annotations", b"[]", 200, ()).body
+            []
         """
         return msgspec.json.decode(self.raw) if self.raw else None
 
@@ -45,10 +46,11 @@ class AuditEntry(msgspec.Struct, frozen=True):
 class Audit:
     """All calls so far, oldest answered first; also a file that only grows, if asked.
 
-    >>> audit = Audit()
-    >>> audit.add(AuditEntry(1, "GET", "/projects", b"", 200, ()))
-    >>> [entry.path for entry in audit.entries]
-    ['/projects']
+    Examples:
+        >>> audit = Audit()
+        >>> audit.add(AuditEntry(1, "GET", "/projects", b"", 200, ()))
+        >>> [entry.path for entry in audit.entries]
+        ['/projects']
     """
 
     def __init__(self, path: Path | None = None, *, bodies: bool = True) -> None:

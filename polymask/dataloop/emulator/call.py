@@ -121,8 +121,9 @@ class Route(NamedTuple):
 def answer(value: Any, status: int = 200) -> Answer:
     """Return a value as JSON.
 
-    >>> answer({"id": "1"}).body
-    b'{"id":"1"}'
+    Examples:
+        >>> answer({"id": "1"}).body
+        b'{"id":"1"}'
     """
     return Answer(msgspec.json.encode(value), status)
 
@@ -130,8 +131,9 @@ def answer(value: Any, status: int = 200) -> Answer:
 def failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Return an error as the platform words it.
 
-    >>> failure(404, "gone").body
-    b'{"message":"gone","statusCode":404}'
+    Examples:
+        >>> failure(404, "gone").body
+        b'{"message":"gone","statusCode":404}'
     """
     body = msgspec.json.encode({"message": message, "statusCode": status})
     return Answer(body, status, JSON, dict(headers or {}))

@@ -59,12 +59,13 @@ class Emulator:
     Unavailable
         The port is taken.
 
-    >>> with Emulator() as emulator:
-    ...     project = emulator.add_project("boats")
-    ...     dataset = emulator.add_dataset(project["id"], "harbor")
-    ...     item = emulator.add_item(dataset["id"], "/a.png", width=8, height=6)
-    ...     [item["filename"] for item in emulator.items()]
-    ['/a.png']
+    Examples:
+        >>> with Emulator() as emulator:
+        ...     project = emulator.add_project("boats")
+        ...     dataset = emulator.add_dataset(project["id"], "harbor")
+        ...     item = emulator.add_item(dataset["id"], "/a.png", width=8, height=6)
+        ...     [item["filename"] for item in emulator.items()]
+        ['/a.png']
     """
 
     def __init__(

@@ -22,10 +22,11 @@ class Pictures:
     With a folder they are files in it; without, they stay in memory. An item
     without bytes has a blank picture of its recorded size.
 
-    >>> pictures = Pictures()
-    >>> pictures.save("1", b"abc")
-    >>> pictures.load("1", {})
-    b'abc'
+    Examples:
+        >>> pictures = Pictures()
+        >>> pictures.save("1", b"abc")
+        >>> pictures.load("1", {})
+        b'abc'
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -85,8 +86,9 @@ def describe(name: str, data: bytes) -> dict[str, Any]:
     Width and height are those of the stored pixels; an EXIF orientation is
     named beside them, not applied.
 
-    >>> describe("note.txt", b"hello")
-    {'originalname': 'note.txt', 'size': 5, 'encoding': '7bit', 'mimetype': 'text/plain'}
+    Examples:
+        >>> describe("note.txt", b"hello")
+        {'originalname': 'note.txt', 'size': 5, 'encoding': '7bit', 'mimetype': 'text/plain'}
     """
     facts = {"originalname": name, "size": len(data), "encoding": "7bit", "mimetype": guess_mimetype(name)}
     try:

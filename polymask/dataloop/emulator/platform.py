@@ -25,11 +25,12 @@ _KEPT = {"id", "itemId", "datasetId", "createdAt", "creator"}
 class Platform:
     """Projects, datasets, recipes, items and annotations, and the rules between them.
 
-    >>> platform = Platform(Store(), Pictures())
-    >>> with platform.write():
-    ...     project = platform.add_project("boats")
-    >>> project.name
-    'boats'
+    Examples:
+        >>> platform = Platform(Store(), Pictures())
+        >>> with platform.write():
+        ...     project = platform.add_project("boats")
+        >>> project.name
+        'boats'
     """
 
     def __init__(self, store: Store, pictures: Pictures) -> None:
@@ -235,8 +236,9 @@ class Platform:
 def clean(path: str) -> str:
     """Return an item's path: absolute, without doubled slashes.
 
-    >>> clean("a//b.png")
-    '/a/b.png'
+    Examples:
+        >>> clean("a//b.png")
+        '/a/b.png'
     """
     return "/" + "/".join(part for part in path.split("/") if part)
 
@@ -250,8 +252,9 @@ def mimetype_of(item: Document) -> str:
 def label_root(label: str, number: int) -> dict[str, Any]:
     """Return an ontology's entry for a label, with a color that differs from the others.
 
-    >>> label_root("cat", 0)["value"]["color"]
-    '#e63737'
+    Examples:
+        >>> label_root("cat", 0)["value"]["color"]
+        '#e63737'
     """
     # The golden ratio spreads any number of hues without knowing how many will come.
     red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.76, 0.9)

@@ -22,8 +22,9 @@ def fake_token(email: str = USER, *, expires_in: float = _DAY) -> str:
     expires_in
         Seconds from now; dtlpy stops using a token a minute before it expires.
 
-    >>> fake_token("a@b.c").count(".")
-    2
+    Examples:
+        >>> fake_token("a@b.c").count(".")
+        2
     """
     # dtlpy reads these two and verifies nothing.
     claims = {"email": email, "exp": int(time.time() + expires_in)}
@@ -35,8 +36,9 @@ def cookie(url: str, token: str | None = None) -> str:
 
     Write it before the process imports dtlpy; no line of the process needs to change.
 
-    >>> json.loads(cookie("http://127.0.0.1:9/api/v1", "t"))["url"]
-    'http://127.0.0.1:9/api/v1'
+    Examples:
+        >>> json.loads(cookie("http://127.0.0.1:9/api/v1", "t"))["url"]
+        'http://127.0.0.1:9/api/v1'
     """
     login = {"alias": "gate", "token": token or fake_token(), "verify_ssl": False, "gate_url": _gate(url)}
     return json.dumps({"url": url, "login_parameters": {url: login}})
@@ -63,8 +65,9 @@ def point_sdk_at(emulator_url: str, *, token: str | None = None) -> None:
 def instructions(url: str, datasets: Sequence[str] = ()) -> str:
     """Return how to point dtlpy and polymask at the emulator at `url`, and the URLs of its datasets.
 
-    >>> instructions("http://127.0.0.1:9/api/v1").splitlines()[0]
-    'Dataloop emulator at http://127.0.0.1:9/api/v1'
+    Examples:
+        >>> instructions("http://127.0.0.1:9/api/v1").splitlines()[0]
+        'Dataloop emulator at http://127.0.0.1:9/api/v1'
     """
     commands = "\n".join(f"    polymask convert {dataset}" for dataset in datasets or [NO_DATASET])
     return f"""\

@@ -10,9 +10,10 @@ from polymask.validation import Color
 def labels_of(roots: Any, prefix: str = "") -> Iterator[tuple[str, Color | None]]:
     """Every label of an ontology in its order, a parent before its children, with its color if it has one.
 
-    >>> cat = {"value": {"tag": "cat", "color": "#ff0000"}, "children": [{"value": {"tag": "paw"}}]}
-    >>> list(labels_of([cat]))
-    [('cat', (255, 0, 0)), ('cat.paw', None)]
+    Examples:
+        >>> cat = {"value": {"tag": "cat", "color": "#ff0000"}, "children": [{"value": {"tag": "paw"}}]}
+        >>> list(labels_of([cat]))
+        [('cat', (255, 0, 0)), ('cat.paw', None)]
     """
     for root in listed(roots):
         value = part(root, "value")
@@ -25,8 +26,9 @@ def labels_of(roots: Any, prefix: str = "") -> Iterator[tuple[str, Color | None]
 def parse_color(value: Any) -> Color | None:
     """`#rrggbb`, `rgb(r,g,b)` or a list, as (red, green, blue); None for anything else.
 
-    >>> parse_color("#ff8000"), parse_color("rgb(1, 2, 3)"), parse_color("red")
-    ((255, 128, 0), (1, 2, 3), None)
+    Examples:
+        >>> parse_color("#ff8000"), parse_color("rgb(1, 2, 3)"), parse_color("red")
+        ((255, 128, 0), (1, 2, 3), None)
     """
     try:
         if isinstance(value, str) and value.startswith("#"):

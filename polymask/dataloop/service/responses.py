@@ -77,8 +77,9 @@ def is_page(answer: Any) -> bool:
 def folders_of(tree: Any) -> Iterator[str]:
     """The folders of a directory tree, outer ones first, without a leading `/`.
 
-    >>> list(folders_of({"value": {"filename": "/"}, "children": [{"value": {"filename": "/val"}}]}))
-    ['val']
+    Examples:
+        >>> list(folders_of({"value": {"filename": "/"}, "children": [{"value": {"filename": "/val"}}]}))
+        ['val']
     """
     name = str(part(tree, "value").get("filename") or "").strip("/")
     if name:

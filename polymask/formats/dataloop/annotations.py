@@ -127,8 +127,9 @@ def _pixels(row: Annotation, limits: Limits) -> BoolMask:
 def is_picture(mimetype: Any, name: str | None) -> bool | None:
     """Whether an item is a picture, by its type or else by its name; None if neither is conclusive.
 
-    >>> is_picture("video/mp4", "a.png"), is_picture(None, "a.png"), is_picture(None, "a")
-    (False, True, None)
+    Examples:
+        >>> is_picture("video/mp4", "a.png"), is_picture(None, "a.png"), is_picture(None, "a")
+        (False, True, None)
     """
     kind = mimetype or guess_type(name or "")[0]
     return str(kind).startswith("image/") if kind else None

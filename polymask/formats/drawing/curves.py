@@ -20,8 +20,9 @@ def flattened(start: Point, first: Point, second: Point, stop: Point) -> list[Po
 
     `first` and `second` are the control points. Raises `Malformed` for coordinates that are not finite.
 
-    >>> flattened((0, 0), (1, 0), (2, 0), (3, 0))
-    [(3.0, 0.0)]
+    Examples:
+        >>> flattened((0, 0), (1, 0), (2, 0), (3, 0))
+        [(3.0, 0.0)]
     """
     controls = (start, first, second, stop)
     if not all(abs(number) <= FARTHEST for point in controls for number in point):

@@ -12,8 +12,9 @@ _LARGEST = 2**31
 def codes_of_runs(dense_rle: list[int], frame: Frame) -> Codes:
     """The (height, width) uint32 numbers of (number, length) pairs; raises `Malformed` for a misfit.
 
-    >>> codes_of_runs([0, 1, 7, 3], (2, 2)).tolist()
-    [[0, 7], [7, 7]]
+    Examples:
+        >>> codes_of_runs([0, 1, 7, 3], (2, 2)).tolist()
+        [[0, 7], [7, 7]]
     """
     numbers, lengths = dense_rle[::2], dense_rle[1::2]
     height, width = frame

@@ -100,8 +100,9 @@ def packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int] = RED_HIGH) -> 
 def color_code(text: str) -> int:
     """The code of a color written as `#rrggbb`; raises `Malformed` for other text.
 
-    >>> color_code("#000102")
-    258
+    Examples:
+        >>> color_code("#000102")
+        258
     """
     digits = text.removeprefix("#")
     try:
@@ -150,8 +151,9 @@ def refuse_code(codes: Codes, code: int, subject: str, problem: str) -> NoReturn
 def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """The run counts, down the columns, of each code that occurs; found in one pass over the frame.
 
-    >>> [(code, counts.tolist()) for code, counts in runs_by_code(np.array([[7, 0], [7, 0]], np.uint32))]
-    [(0, [2, 2, 0]), (7, [0, 2, 2])]
+    Examples:
+        >>> [(code, counts.tolist()) for code, counts in runs_by_code(np.array([[7, 0], [7, 0]], np.uint32))]
+        [(0, [2, 2, 0]), (7, [0, 2, 2])]
     """
     flat = codes.T.reshape(-1)
     starts = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1))

@@ -12,8 +12,9 @@ LARGEST_SHARE = 2.0  # shares slightly outside 0…1 are clipped at the frame; l
 def in_pixels(points: Sequence[Point], frame: Frame) -> list[Point]:
     """The points in pixels; raises `Malformed` for numbers that cannot be shares of a side.
 
-    >>> in_pixels([(0.5, 0.25)], (8, 12))
-    [(6.0, 2.0)]
+    Examples:
+        >>> in_pixels([(0.5, 0.25)], (8, 12))
+        [(6.0, 2.0)]
     """
     for point in points:
         for share in point:

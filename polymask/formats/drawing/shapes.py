@@ -40,8 +40,9 @@ def rectangle(first: Point, second: Point) -> Polygon:
 def rotated(shape: Polygon, degrees: float, pivot: Point) -> Polygon:
     """The polygon, rotated about `pivot` by `degrees`, clockwise on the screen (y points down).
 
-    >>> rotated(rectangle((0, 0), (2, 1)), 90, (0, 0)).exterior.round(6).tolist()
-    [[0.0, 0.0], [0.0, 2.0], [-1.0, 2.0], [-1.0, 0.0]]
+    Examples:
+        >>> rotated(rectangle((0, 0), (2, 1)), 90, (0, 0)).exterior.round(6).tolist()
+        [[0.0, 0.0], [0.0, 2.0], [-1.0, 2.0], [-1.0, 0.0]]
     """
     if not degrees:
         return shape
@@ -56,8 +57,9 @@ def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) 
     `radii` are the radii along x and y, before the ellipse is rotated clockwise by `degrees` about its
     center. Raises `Malformed` for radii that are negative or not finite.
 
-    >>> ellipse((1.5, 1.5), (1, 1), (3, 3)).counts.tolist()
-    [1, 1, 1, 3, 1, 1, 1]
+    Examples:
+        >>> ellipse((1.5, 1.5), (1, 1), (3, 3)).counts.tolist()
+        [1, 1, 1, 3, 1, 1, 1]
     """
     values = (*center, *radii, degrees)
     if not _drawable(values) or min(radii) < 0:
@@ -94,8 +96,9 @@ def stroke(points: Sequence[Point], radius: float, frame: Frame) -> Runs:
 
     The line's ends are square, as labelme's are; its corners are round.
 
-    >>> stroke([(0.5, 1.5), (2.5, 1.5)], 0.5, (3, 4)).counts.tolist()
-    [1, 1, 2, 1, 2, 1, 4]
+    Examples:
+        >>> stroke([(0.5, 1.5), (2.5, 1.5)], 0.5, (3, 4)).counts.tolist()
+        [1, 1, 2, 1, 2, 1, 4]
     """
     if len(points) < 2:
         raise Malformed("$", f"a line has at least 2 points, not {len(points)}")
@@ -127,8 +130,9 @@ def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
 
     Pixels outside the frame are cut off.
 
-    >>> crop_runs(np.ones((2, 2), bool), (1, -1), (2, 3)).counts.tolist()
-    [2, 1, 1, 1, 1]
+    Examples:
+        >>> crop_runs(np.ones((2, 2), bool), (1, -1), (2, 3)).counts.tolist()
+        [2, 1, 1, 1, 1]
     """
     height, width = frame
     left, top = min(corner[0], width), min(corner[1], height)

@@ -14,8 +14,9 @@ def unpacked(packed: list[int], size: int) -> NDArray[np.uint8]:
     select the width of the length, the length minus 1, and the value or values.
     Raises `Malformed` where the pack holds another number of bytes, or is cut off.
 
-    >>> unpacked([0, 0, 0, 4, 57, 27, 252, 127, 224], 4).tolist()
-    [255, 255, 255, 255]
+    Examples:
+        >>> unpacked([0, 0, 0, 4, 57, 27, 252, 127, 224], 4).tolist()
+        [255, 255, 255, 255]
     """
     try:
         bits = _Bits(bytes(packed))

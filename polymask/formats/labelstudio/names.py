@@ -23,12 +23,13 @@ def address_in(data: Mapping[str, Any]) -> str:
 def image_name(address: str) -> str:
     r"""The last part of an address, or a local file's path after `?d=`; an empty text where there is none.
 
-    >>> image_name("/data/local-files/?d=harbor%5Cboat.png")
-    'harbor/boat.png'
-    >>> image_name("s3://bucket/a%20b.png"), image_name(r"C:\harbor\boat.png")
-    ('a b.png', 'boat.png')
-    >>> image_name("plot #1.png"), image_name("https://host/plot.png?token=1")
-    ('plot #1.png', 'plot.png')
+    Examples:
+        >>> image_name("/data/local-files/?d=harbor%5Cboat.png")
+        'harbor/boat.png'
+        >>> image_name("s3://bucket/a%20b.png"), image_name(r"C:\harbor\boat.png")
+        ('a b.png', 'boat.png')
+        >>> image_name("plot #1.png"), image_name("https://host/plot.png?token=1")
+        ('plot #1.png', 'plot.png')
     """
     if (path := _local_file(address)) is not None:
         return local_name(path)
@@ -49,8 +50,9 @@ def _local_file(address: str) -> str | None:
 def embedded_name(address: str, key: str) -> str:
     """The name of a picture embedded as a `data:` URL: the key with the suffix of the picture's type.
 
-    >>> embedded_name("data:image/png;base64,iVBO", "7")
-    '7.png'
+    Examples:
+        >>> embedded_name("data:image/png;base64,iVBO", "7")
+        '7.png'
     """
     kind = address.removeprefix(EMBEDDED).partition(",")[0].partition(";")[0]
     return key + (guess_extension(kind) or ".jpg")

@@ -16,8 +16,9 @@ def without_rows(data: bytes, key: str, numbers: Sequence[int]) -> bytes:
 
     NaN, which JSON does not know, a byte order mark and the white space around other rows are kept.
 
-    >>> without_rows(b'{"rows": [1, NaN, 3], "more": 4}', "rows", [0, 2])
-    b'{"rows": [ NaN], "more": 4}'
+    Examples:
+        >>> without_rows(b'{"rows": [1, NaN, 3], "more": 4}', "rows", [0, 2])
+        b'{"rows": [ NaN], "more": 4}'
     """
     rows = rows_of(data, key)
     marks = rows.marks.tolist()

@@ -14,8 +14,9 @@ _PART = 1 << 24  # bytes scanned at once
 def doubled_key(text: bytes, keys: Iterable[str]) -> str | None:
     """The first of `keys` that a JSON text's outermost object repeats; None where it repeats none.
 
-    >>> doubled_key(b'{"images": [], "info": {"images": 1}, "images": []}', ["images"])
-    'images'
+    Examples:
+        >>> doubled_key(b'{"images": [], "info": {"images": 1}, "images": []}', ["images"])
+        'images'
     """
     try:
         members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])

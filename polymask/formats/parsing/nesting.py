@@ -25,8 +25,9 @@ _STEP = np.array([0, 1, -1, 0], np.int8)
 def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
     """The positions of brackets and commas outside strings at depths up to `most`, and the final nesting.
 
-    >>> find(b'{"a,b": [1, [2, 3]], "c": 4}', Nesting(), most=2)[0].tolist()
-    [0, 8, 10, 18, 19, 27]
+    Examples:
+        >>> find(b'{"a,b": [1, [2, 3]], "c": 4}', Nesting(), most=2)[0].tolist()
+        [0, 8, 10, 18, 19, 27]
     """
     text = np.frombuffer(chunk, np.uint8)
     quotes, escaped = _real_quotes(text, escaped=nesting.escaped)

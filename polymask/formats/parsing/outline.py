@@ -217,8 +217,9 @@ def quoted_constants(text: bytes) -> bytes:
 
     Raises `ValueError` where the text is not JSON even so.
 
-    >>> quoted_constants(b'{"NaN": [NaN, -Infinity, 1e999, 1.50]}')
-    b'{"NaN": ["NaN", "-Infinity", 1e999, 1.50]}'
+    Examples:
+        >>> quoted_constants(b'{"NaN": [NaN, -Infinity, 1e999, 1.50]}')
+        b'{"NaN": ["NaN", "-Infinity", 1e999, 1.50]}'
     """
     json.loads(text)
     return _CONSTANT.sub(lambda match: match[1] or b'"%b"' % match[2], text)

@@ -49,8 +49,9 @@ class Choice:
     annotations with an open QA issue are read only if `status` names it. Of an image that several people
     drew, as in a consensus task, only the annotations by `annotator` are read.
 
-    >>> Choice().refusal(Origin(model={"name": "yolo"}))
-    'a prediction (yolo); take it with --predictions keep'
+    Examples:
+        >>> Choice().refusal(Origin(model={"name": "yolo"}))
+        'a prediction (yolo); take it with --predictions keep'
     """
 
     predictions: str = "skip"

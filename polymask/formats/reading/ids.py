@@ -10,8 +10,9 @@ TEXT_IDS = "{count} ids are text where others are numbers, and were matched as t
 def as_text(key: int | float | str) -> str:
     """An id as text; whole floats lose their fraction.
 
-    >>> as_text(7), as_text(7.0), as_text("7")
-    ('7', '7', '7')
+    Examples:
+        >>> as_text(7), as_text(7.0), as_text("7")
+        ('7', '7', '7')
     """
     return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)
 
@@ -19,8 +20,9 @@ def as_text(key: int | float | str) -> str:
 def by_text(ids: Collection[Id]) -> dict[str, Id]:
     """Ids by their text; empty if numbers and texts are mixed, as 1 and "1" may then be two ids.
 
-    >>> by_text([1, 2.0]), by_text([1, "2"])
-    ({'1': 1, '2': 2.0}, {})
+    Examples:
+        >>> by_text([1, 2.0]), by_text([1, "2"])
+        ({'1': 1, '2': 2.0}, {})
     """
     kinds = {isinstance(key, str) for key in ids}
     return {as_text(key): key for key in ids} if len(kinds) == 1 else {}

@@ -34,8 +34,9 @@ _WHOLE = re.compile(r"\s*[0-9]{1,15}(\.0*)?\s*")
 def number_in(side: Side) -> float | None:
     """A side as a number; raises `Malformed` for a text that is no whole number.
 
-    >>> number_in("16"), number_in(20), number_in(None)
-    (16.0, 20, None)
+    Examples:
+        >>> number_in("16"), number_in(20), number_in(None)
+        (16.0, 20, None)
     """
     if isinstance(side, str):
         if not _WHOLE.fullmatch(side):

@@ -20,9 +20,10 @@ class Spill:
     Raises:
         BackendError: The disk for temporary files fails.
 
-    >>> spill = Spill()
-    >>> spill.put(b"one"), spill.put(b"three"), spill.get(1)
-    (0, 1, b'three')
+    Examples:
+        >>> spill = Spill()
+        >>> spill.put(b"one"), spill.put(b"three"), spill.get(1)
+        (0, 1, b'three')
     """
 
     def __init__(self) -> None:

@@ -24,8 +24,9 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 def is_url(place: object) -> bool:
     """Whether a place is a URL and not a path.
 
-    >>> is_url("s3://bucket/a.json"), is_url("a.json")
-    (True, False)
+    Examples:
+        >>> is_url("s3://bucket/a.json"), is_url("a.json")
+        (True, False)
     """
     return isinstance(place, Url) or (isinstance(place, str) and _URL.match(place) is not None)
 
@@ -36,8 +37,9 @@ def located(place: "str | Path | Url") -> "Location":
     Raises:
         InputError: The URL has a password or an empty part, or the place is a `Path` made from a URL.
 
-    >>> located("masks"), located("memory://bucket/masks")
-    (PosixPath('masks'), Url('memory://bucket/masks'))
+    Examples:
+        >>> located("masks"), located("memory://bucket/masks")
+        (PosixPath('masks'), Url('memory://bucket/masks'))
     """
     if isinstance(place, Path) and place.parts[:1] and place.parts[0] in _MERGED:
         raise InputError(
@@ -238,8 +240,9 @@ Location = Path | Url
 def name_below(path: Location, top: Location) -> str:
     """The name of a file below a folder, with forward slashes.
 
-    >>> name_below(Path("masks/a/1.png"), Path("masks"))
-    'a/1.png'
+    Examples:
+        >>> name_below(Path("masks/a/1.png"), Path("masks"))
+        'a/1.png'
     """
     if isinstance(path, Url) or isinstance(top, Url):
         return f"{path}".removeprefix(f"{top}/")

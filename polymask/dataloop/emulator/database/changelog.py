@@ -25,15 +25,16 @@ _NULL = b"null"
 class ChangeLog:
     """The file in which a persistent emulator keeps its documents; locked while open.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     log = ChangeLog(Path(folder) / "changes.jsonl")
-    ...     log.append([("project", "1", b'{"id":"1"}'), ("item", "2", None)])
-    ...     log.close()
-    ...     again = ChangeLog(Path(folder) / "changes.jsonl")
-    ...     print(list(again.replay()))
-    ...     again.close()
-    [('project', '1', b'{"id":"1"}'), ('item', '2', None)]
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = ChangeLog(Path(folder) / "changes.jsonl")
+        ...     log.append([("project", "1", b'{"id":"1"}'), ("item", "2", None)])
+        ...     log.close()
+        ...     again = ChangeLog(Path(folder) / "changes.jsonl")
+        ...     print(list(again.replay()))
+        ...     again.close()
+        [('project', '1', b'{"id":"1"}'), ('item', '2', None)]
     """
 
     def __init__(self, path: Path) -> None:

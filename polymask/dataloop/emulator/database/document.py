@@ -27,8 +27,9 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     def json(self) -> dict[str, Any]:
         """Return the record decoded, a fresh copy each time.
 
-        >>> document("recipe", b'{"id":"5","title":"boats"}').json()
-        {'id': '5', 'title': 'boats'}
+        Examples:
+            >>> document("recipe", b'{"id":"5","title":"boats"}').json()
+            {'id': '5', 'title': 'boats'}
         """
         return dict[str, Any](msgspec.json.decode(self.body))
 
@@ -66,8 +67,9 @@ class _Plain(msgspec.Struct):
 def document(kind: str, body: bytes) -> Document:
     """Read the head of a record and keep the rest as it is.
 
-    >>> document("annotation", b'{"id":"2","itemId":"1","type":"segment","label":"cat"}').name
-    'cat'
+    Examples:
+        >>> document("annotation", b'{"id":"2","itemId":"1","type":"segment","label":"cat"}').name
+        'cat'
     """
     head = _HEADS.get(kind, _PLAIN).decode(body)
     parent, type_ = getattr(head, "parent", ""), getattr(head, "type", None)

@@ -27,8 +27,9 @@ def clauses(query: Any) -> list[tuple[str, Any]]:
     InputError
         The filter is no object, or `$and` holds no list.
 
-    >>> clauses({"$and": [{"hidden": False}, {"type": "file"}], "name": "a.png"})
-    [('hidden', False), ('type', 'file'), ('name', 'a.png')]
+    Examples:
+        >>> clauses({"$and": [{"hidden": False}, {"type": "file"}], "name": "a.png"})
+        [('hidden', False), ('type', 'file'), ('name', 'a.png')]
     """
     if not isinstance(query, dict):
         raise InputError(f"a filter is an object, not {query!r}")
@@ -50,9 +51,10 @@ def compile_clauses(pairs: Iterable[tuple[str, Any]], look: Look) -> Matches:
     InputError
         An operator that the query language does not have.
 
-    >>> cat = Document("annotation", "1", "", "box", "cat", b"{}")
-    >>> compile_clauses([("label", {"$in": ["cat", "dog"]})], lambda record, field: record.name)(cat)
-    True
+    Examples:
+        >>> cat = Document("annotation", "1", "", "box", "cat", b"{}")
+        >>> compile_clauses([("label", {"$in": ["cat", "dog"]})], lambda record, field: record.name)(cat)
+        True
     """
     tests = [_test(field, condition, look) for field, condition in pairs]
     return lambda record: all(test(record) for test in tests)
@@ -159,10 +161,11 @@ def _match(operand: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT0
 def glob(pattern: str) -> re.Pattern[str]:
     """Return a pattern where `*` stands for a part of one path segment and `**` for any path.
 
-    >>> bool(glob("/a/*").fullmatch("/a/b.png")), bool(glob("/a/*").fullmatch("/a/b/c.png"))
-    (True, False)
-    >>> bool(glob("/a/**").fullmatch("/a/b/c.png"))
-    True
+    Examples:
+        >>> bool(glob("/a/*").fullmatch("/a/b.png")), bool(glob("/a/*").fullmatch("/a/b/c.png"))
+        (True, False)
+        >>> bool(glob("/a/**").fullmatch("/a/b/c.png"))
+        True
     """
     parts = re.split(r"(\*+)", pattern)
     wild = {"*": "[^/]*"}

@@ -10,12 +10,13 @@ _FEW = 64
 class MatchingIds:
     """The ascending ids that `matches` says yes to; `touch` an id and it is asked again.
 
-    >>> small = MatchingIds(lambda key: key < "c", ["a", "b", "c"])
-    >>> small.current()
-    ['a', 'b']
-    >>> small.touch("aa")
-    >>> small.current()
-    ['a', 'aa', 'b']
+    Examples:
+        >>> small = MatchingIds(lambda key: key < "c", ["a", "b", "c"])
+        >>> small.current()
+        ['a', 'b']
+        >>> small.touch("aa")
+        >>> small.current()
+        ['a', 'aa', 'b']
     """
 
     def __init__(self, matches: Callable[[str], bool], ids: Iterable[str]) -> None:

@@ -72,10 +72,11 @@ def select(store: Store, dataset_id: str, query: Query) -> Sequence[str]:
 def page_of(ids: Sequence[str], query: Query, shift: int = 0) -> IdPage:
     """Cut a page out of the selected ids; `shift` serves the page after or before it instead.
 
-    >>> page_of(["a", "b", "c"], Query(page_size=2))
-    IdPage(ids=['a', 'b'], total=3, pages=2, more=True)
-    >>> page_of(["a", "b", "c"], Query(page_size=2, page=1))
-    IdPage(ids=['c'], total=3, pages=2, more=False)
+    Examples:
+        >>> page_of(["a", "b", "c"], Query(page_size=2))
+        IdPage(ids=['a', 'b'], total=3, pages=2, more=True)
+        >>> page_of(["a", "b", "c"], Query(page_size=2, page=1))
+        IdPage(ids=['c'], total=3, pages=2, more=False)
     """
     # Zero is asked for by clients that only want the total.
     size = min(max(query.page_size, 0), LARGEST_PAGE)

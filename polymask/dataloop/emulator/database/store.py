@@ -20,11 +20,12 @@ _LISTINGS_KEPT = 64
 class Store:
     """Documents and their indexes. Hold `lock` while using it from several threads.
 
-    >>> store = Store()
-    >>> with store.write() as changes:
-    ...     recipe = store.put("recipe", b'{"id":"1"}')
-    >>> changes
-    [('create', 'recipe', '1')]
+    Examples:
+        >>> store = Store()
+        >>> with store.write() as changes:
+        ...     recipe = store.put("recipe", b'{"id":"1"}')
+        >>> changes
+        [('create', 'recipe', '1')]
     """
 
     def __init__(self, log: ChangeLog | None = None) -> None:

@@ -58,8 +58,9 @@ class Fault:
     InputError
         A kind that does not exist.
 
-    >>> Fault("POST", "/items/*/annotations", "drop-after", skip=1).times
-    1
+    Examples:
+        >>> Fault("POST", "/items/*/annotations", "drop-after", skip=1).times
+        1
     """
 
     method: str

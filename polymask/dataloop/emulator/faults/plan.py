@@ -9,12 +9,13 @@ from polymask.dataloop.emulator.faults.fault import Fault
 class Faults:
     """The faults in force; at most one strikes a call, the first added that matches.
 
-    >>> faults = Faults()
-    >>> faults.add(Fault("GET", "/projects", "status", status=503))
-    >>> faults.strike(Call(1, "GET", "/projects")).status
-    503
-    >>> faults.strike(Call(2, "GET", "/projects")) is None
-    True
+    Examples:
+        >>> faults = Faults()
+        >>> faults.add(Fault("GET", "/projects", "status", status=503))
+        >>> faults.strike(Call(1, "GET", "/projects")).status
+        503
+        >>> faults.strike(Call(2, "GET", "/projects")) is None
+        True
     """
 
     def __init__(self) -> None:

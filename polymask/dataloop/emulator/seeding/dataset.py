@@ -17,8 +17,9 @@ class Seeded(msgspec.Struct):
     def summary(self) -> str:
         """Return it in words; nothing if there was no seed.
 
-        >>> Seeded(2, 5, ["annotation 7: no segmentation"]).summary()
-        'Seeded with 2 items and 5 annotations.\\nLeft out: annotation 7: no segmentation'
+        Examples:
+            >>> Seeded(2, 5, ["annotation 7: no segmentation"]).summary()
+            'Seeded with 2 items and 5 annotations.\\nLeft out: annotation 7: no segmentation'
         """
         if not self.items:
             return ""

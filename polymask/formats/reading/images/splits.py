@@ -16,8 +16,9 @@ def images_in_split(splits: Mapping[str, Collection[Member]], split: str) -> Col
 
     Raises `InputError`, which lists the splits that exist, for one that does not.
 
-    >>> images_in_split({"train": ["a"], "val": ["b"]}, "valid")
-    ['b']
+    Examples:
+        >>> images_in_split({"train": ["a"], "val": ["b"]}, "valid")
+        ['b']
     """
     if not splits:
         raise InputError(

@@ -28,8 +28,9 @@ _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words}
 def split_named(word: str) -> str:
     """The split that a word means, with or without a year; an empty text for other words.
 
-    >>> split_named("valid"), split_named("Train2017"), split_named("default")
-    ('val', 'train', '')
+    Examples:
+        >>> split_named("valid"), split_named("Train2017"), split_named("default")
+        ('val', 'train', '')
     """
     return _SPLIT_OF.get(word.lower().rstrip("0123456789"), "")
 
@@ -37,8 +38,9 @@ def split_named(word: str) -> str:
 def subset_in(name: str) -> str:
     """The first folder of a path that is named like a split, as written; an empty text without one.
 
-    >>> subset_in("harbor/valid/a.jpg"), subset_in("train.jpg")
-    ('valid', '')
+    Examples:
+        >>> subset_in("harbor/valid/a.jpg"), subset_in("train.jpg")
+        ('valid', '')
     """
     return next((part for part in PurePosixPath(name).parts[:-1] if split_named(part)), "")
 
@@ -60,10 +62,11 @@ class Subset:
 def subset_of_file(name: str) -> Subset | None:
     """The subset that a file holds, by a word of its name or by a folder above it; None without either.
 
-    >>> subset_of_file("annotations/instances_val2017.json")
-    Subset(split='val', folder=PurePosixPath('val2017'))
-    >>> subset_of_file("harbor/valid/_annotations.coco.json")
-    Subset(split='val', folder=PurePosixPath('harbor/valid'))
+    Examples:
+        >>> subset_of_file("annotations/instances_val2017.json")
+        Subset(split='val', folder=PurePosixPath('val2017'))
+        >>> subset_of_file("harbor/valid/_annotations.coco.json")
+        Subset(split='val', folder=PurePosixPath('harbor/valid'))
     """
     path = PurePosixPath(name)
     words = [word for word in re.split(r"[^A-Za-z0-9]+", path.stem) if split_named(word)]
