@@ -17,7 +17,7 @@ from polymask.dataloop.service.responses import part
 from polymask.dataloop.service.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable
 from polymask.formats.dataloop.annotations import PAINTED, annotation_of, instance_of, is_of_frame, is_picture
-from polymask.formats.reading.choice import (
+from polymask.formats.reading.annotation_choice import (
     Choice,
     Origin,
     ids_in_claims,

@@ -14,7 +14,7 @@ from typing import cast
 
 from polymask.codecs.picture_files import NamedPictures
 from polymask.errors import FormatError, InputError, NotFound, unknown
-from polymask.formats.reading.choice import changed_flags
+from polymask.formats.reading.annotation_choice import changed_flags
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed

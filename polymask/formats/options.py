@@ -9,7 +9,7 @@ from typing import Any, Self
 from polymask.errors import unknown
 from polymask.flag import check_values, option
 from polymask.formats import FORMATS, ReadOptions
-from polymask.formats.reading.choice import PREDICTIONS, Choice
+from polymask.formats.reading.annotation_choice import PREDICTIONS, Choice
 from polymask.formats.reading.linked_files import LinkedFiles
 from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, as_stored_map, is_path
 from polymask.labels.label_files import names_in

@@ -9,7 +9,7 @@ from polymask.errors import InputError
 from polymask.flag import spelled
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
-from polymask.formats.reading.choice import Choice
+from polymask.formats.reading.annotation_choice import Choice
 from polymask.storage.remote.urls import Location, Url
 
 PLATFORMS = {"dataloop": "polymask.dataloop.jobs.download"}

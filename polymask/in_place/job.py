@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from polymask.errors import PolymaskError, ProofError, SourceChanged
-from polymask.formats.reading.choice import Choice
+from polymask.formats.reading.annotation_choice import Choice
 from polymask.in_place.conservation import Conservation, account, account_failed, declare
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.evidence import Evidence

@@ -1,4 +1,4 @@
-/* The compiled twin of center.py, spans.py, sweep.py, scanlines.py and painted.py: the same answers, bit for bit.
+/* The compiled twin of center.py, spans.py, overlaps.py, scanlines.py and painted.py: the same answers, bit for bit.
  *
  * Spans are rows of three int32: row, start, stop. Buffers come from numpy through the
  * buffer protocol, so nothing is needed but Python's own headers. Loops run without the GIL.

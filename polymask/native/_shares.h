@@ -4,7 +4,7 @@
 
 #include "_common.h"
 
-#define COUNTED 256 /* sweep.py's: times as many pairs as are told are counted in all sets together */
+#define COUNTED 256 /* overlaps.py's: times as many pairs as are told are counted in all sets together */
 #define NOBODY -1
 
 /* A set of claiming labels (`size` of `members`, from `first` on) and who owns its pixels. */

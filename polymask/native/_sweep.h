@@ -1,4 +1,4 @@
-/* Spans of many instances -> the painted spans of their merge, and who claims what: sweep.py's twin.
+/* Spans of many instances -> the painted spans of their merge, and who claims what: overlaps.py's twin.
  *
  * One radix sort by row; then each row's ends from left to right. The owner of a pixel is the open
  * span that comes last in paint order: the highest bit that is set in a tree of 64-bit words.

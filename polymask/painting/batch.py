@@ -24,7 +24,7 @@ from polymask.model import Conflict, Frame
 from polymask.native import compiled
 from polymask.painting.accounted import BACKGROUND, VOID
 from polymask.painting.rules import Rules
-from polymask.raster import sweep
+from polymask.raster import overlaps
 from polymask.raster.mask_digest import sha256_of_runs
 from polymask.raster.spans import Int64, flat_indices
 
@@ -123,7 +123,7 @@ class BatchPainter:
         if self.rules.crowd == "void":
             values[rows[:, CROWD] != 0] = void
         places = self.label_map.places[values]
-        labels = np.where(places < len(self.label_map.labels), places, sweep.NOBODY)
+        labels = np.where(places < len(self.label_map.labels), places, overlaps.NOBODY)
         frames, names = table.frames[indices], [table.names[index] for index in indices.tolist()]
         output = compiled.batch(
             table.text,
@@ -136,7 +136,7 @@ class BatchPainter:
             labels,
             self._order(cuts),
             self.label_map.background,
-            void if self.rules.overlap == "void" else sweep.NOBODY,
+            void if self.rules.overlap == "void" else overlaps.NOBODY,
             self.rules.overlap != "void",
             self.most_pairs,
             self.encoding.depth // 8,
@@ -269,7 +269,7 @@ class PaintedBatch:
         _, first, of_key = np.unique(keys, return_index=True, return_inverse=True)
         table = shares[first, 1:]
         table[:, 3] = _summed(of_key, shares[:, 4], len(first))
-        return sweep.conflicts(table[np.argsort(first)], self.painter.label_map.names)
+        return overlaps.conflicts(table[np.argsort(first)], self.painter.label_map.names)
 
 
 def _table(numbers: bytes, columns: int) -> Int64:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from polymask.model import Conflict
-from polymask.raster.sweep import winner
+from polymask.raster.overlaps import winner
 
 
 class ConflictSum:

@@ -17,11 +17,11 @@ from polymask.limits import Limits
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, Polygon, Runs, Spans
 from polymask.painting.borders import bordered, void_as_painted
 from polymask.painting.rules import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules, with_holes
-from polymask.raster import spans_of, sweep
+from polymask.raster import overlaps, spans_of
 from polymask.raster.kernel import paint_all
+from polymask.raster.overlaps import NOBODY, Merged, Scene
 from polymask.raster.painted import PaintedSpans, fill, pixels_by_value
 from polymask.raster.spans import SpanTable, merge
-from polymask.raster.sweep import NOBODY, Merged, Scene
 
 __all__ = [
     "CROWD_RULES",
@@ -132,7 +132,7 @@ class Painting:
 
         Raises `LimitError` where more labels overlap than `limits` allow.
         """
-        return sweep.merge(self.spans, self.scene, most=self.limits.max_conflict_pairs)
+        return overlaps.merge(self.spans, self.scene, most=self.limits.max_conflict_pairs)
 
     @cached_property
     def painted(self) -> PaintedSpans:
@@ -168,7 +168,7 @@ class Painting:
             scene = replace(scene, labels=[NOBODY] * len(numbers))
         else:
             scene = replace(scene, void=void)
-        spans = sweep.merge(self.spans, scene, most=self.limits.max_conflict_pairs).painted
+        spans = overlaps.merge(self.spans, scene, most=self.limits.max_conflict_pairs).painted
         return void_as_painted(spans, void, self.painted, self.label_map) if self.rules.border else spans
 
     def instance_ids(self, void: int) -> PaintedSpans:
@@ -208,4 +208,4 @@ class Painting:
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
-        return sweep.conflicts(self.merged.shares, self.label_map.names)
+        return overlaps.conflicts(self.merged.shares, self.label_map.names)

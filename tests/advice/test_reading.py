@@ -243,7 +243,7 @@ def test_needed_pictures_are_found_where_images_says(case: Case) -> None:
     case.works("convert", source, case.out, "--images", FIXTURES / "via")
 
 
-@follows("formats/reading/choice: add --predictions keep, or --predictions only")
+@follows("formats/reading/annotation_choice: add --predictions keep, or --predictions only")
 def test_a_confidence_needs_predictions(case: Case) -> None:
     """Each of the two flags is enough."""
     source = FIXTURES / "dataloop"

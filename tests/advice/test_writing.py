@@ -308,7 +308,7 @@ def test_conflicts_are_corrected_or_ruled(case: Case) -> None:
     case.works("convert", case.write("b.json", coco(annotations=apart)), case.out, "--overlap", "error")
 
 
-@follows("raster/sweep: leave labels out with --only, or, if that is right, raise --max-conflict-pairs")
+@follows("raster/overlaps: leave labels out with --only, or, if that is right, raise --max-conflict-pairs")
 def test_too_many_pairs_of_labels_are_left_out_or_allowed(case: Case) -> None:
     """Four labels on the same pixels are six pairs."""
     names = [{"id": number, "name": f"l{number}"} for number in range(1, 5)]

@@ -32,7 +32,7 @@ from polymask.codecs.png import decode_rgba
 from polymask.dataloop.emulator import AuditEntry, Emulator, Fault
 from polymask.dataloop.sink import png_of
 from polymask.errors import PolymaskError
-from polymask.formats.reading.choice import original_id
+from polymask.formats.reading.annotation_choice import original_id
 from polymask.layouts.dataloop import PREFIX
 from tests.dataloop.fault_campaign import converted, folder
 from tests.dataloop.home import private_home

@@ -13,7 +13,7 @@ from polymask.dataloop.jobs import run
 from polymask.dataloop.jobs.download import annotations_of
 from polymask.dataloop.jobs.item import convert_item
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.reading.choice import Choice, Origin, origin_of
+from polymask.formats.reading.annotation_choice import Choice, Origin, origin_of
 from polymask.in_place.job import ProvenOptions
 from polymask.results import Report
 from tests.conftest import SAMPLE

@@ -21,7 +21,7 @@ from polymask.dataloop.jobs import run, verification
 from polymask.dataloop.jobs.download import annotations_of
 from polymask.dataloop.sink import png_of
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.reading.choice import Choice
+from polymask.formats.reading.annotation_choice import Choice
 from polymask.in_place.job import ProvenOptions
 from polymask.layouts.dataloop import PREFIX
 from tests.conftest import SAMPLE

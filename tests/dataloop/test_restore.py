@@ -7,7 +7,7 @@ import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.errors import NotFound, ProofError
-from polymask.formats.reading.choice import original_id
+from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.journal import BACKUP, EVENTS
 from tests.dataloop.world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
 

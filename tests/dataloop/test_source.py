@@ -14,7 +14,7 @@ from polymask.dataloop.service.restoring import posted
 from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, etag_of
 from polymask.dataloop.target import Target, is_dataloop
 from polymask.errors import BackendError, InputError, NotFound, SourceChanged
-from polymask.formats.reading.choice import original_id
+from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.protocols import Item
 from tests.dataloop.conftest import png, polygon
 from tests.dataloop.world import ACROSS, RING_WITH_HOLE, World, segment

@@ -11,7 +11,7 @@ from PIL import Image
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.reading.choice import Choice
+from polymask.formats.reading.annotation_choice import Choice
 from polymask.provenance.claims import new_mask
 from tests.support.formats import masks, written
 from tests.support.oracles import drawn

@@ -9,7 +9,7 @@ import numpy as np
 
 from polymask import Runs, native
 from polymask.formats.parsing import native_json
-from polymask.raster import kernel, sweep
+from polymask.raster import kernel, overlaps
 from polymask.raster.painted import fill
 from polymask.raster.rules import center
 from polymask.raster.runs import from_runs, run_spans
@@ -75,8 +75,8 @@ def painting(data: bytes, _: Path) -> bool:
     groups = [(-1, 0, 1, 63, 64, 130)[data[(one * 3) % len(data)] % 6] for one in range(count)]
     values = [max(group, 0) for group in groups]
     _same_painting(table, order, values, frame)
-    scene = sweep.Scene(order=order, values=values, labels=groups, frame=frame)
-    fast, slow = sweep.merge(table, scene), sweep.swept(table, scene, sweep.MOST_SHARES)
+    scene = overlaps.Scene(order=order, values=values, labels=groups, frame=frame)
+    fast, slow = overlaps.merge(table, scene), overlaps.swept(table, scene, overlaps.MOST_SHARES)
     assert slow
     assert (fast.labeled, fast.contested) == (slow.labeled, slow.contested)
     assert np.array_equal(fast.shares, slow.shares)

@@ -10,7 +10,7 @@ from polymask.dataloop.jobs.run import Dataset, choice_of, open_by_id, tell_of_l
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem
 from polymask.errors import InputError, unknown
-from polymask.formats.reading.choice import Choice
+from polymask.formats.reading.annotation_choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions

@@ -15,7 +15,7 @@ from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import deleted_of
 from polymask.dataloop.sink import claim_of
 from polymask.errors import BackendError, Denied, NotFound, ProofError
-from polymask.formats.reading.choice import ids_in_claims
+from polymask.formats.reading.annotation_choice import ids_in_claims
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.journal import default_folder, open_existing
 from polymask.in_place.protocols import Stored

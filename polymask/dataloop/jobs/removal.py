@@ -16,7 +16,7 @@ from polymask.dataloop.service.restoring import restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import InputError, PolymaskError, ProofError, SourceChanged
-from polymask.formats.reading.choice import ids_in_claims
+from polymask.formats.reading.annotation_choice import ids_in_claims
 from polymask.in_place.deletion import readings
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Stored

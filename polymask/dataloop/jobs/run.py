@@ -29,7 +29,7 @@ from polymask.dataloop.source import DataloopSource
 from polymask.dataloop.target import Target, url_of
 from polymask.dataloop.update import UpToDate
 from polymask.errors import InputError, NotFound, PolymaskError
-from polymask.formats.reading.choice import Choice
+from polymask.formats.reading.annotation_choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch

@@ -16,7 +16,7 @@ from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
-from polymask.formats.reading.choice import ids_in_claims, original_id
+from polymask.formats.reading.annotation_choice import ids_in_claims, original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits

@@ -14,7 +14,7 @@ from typing import Any
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.responses import listed, part
 from polymask.errors import BackendError, Unavailable
-from polymask.formats.reading.choice import original_id
+from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item
 from polymask.validation import Json

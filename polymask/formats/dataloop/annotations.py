@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from polymask.formats.drawing.shapes import base64_bytes, crop_runs, png_mask, polygon, rectangle
-from polymask.formats.reading.choice import Origin, ids_in_claims, origins_of, sources_of
+from polymask.formats.reading.annotation_choice import Origin, ids_in_claims, origins_of, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, Instance, Shape

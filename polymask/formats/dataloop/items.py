@@ -19,7 +19,7 @@ from polymask.formats.dataloop.annotations import (
     origins_in,
     polygon_ids,
 )
-from polymask.formats.reading.choice import FLAGGED, Choice, origin_of, origins_of, sources_of
+from polymask.formats.reading.annotation_choice import FLAGGED, Choice, origin_of, origins_of, sources_of
 from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from polymask import LimitError, native
-from polymask.raster import kernel, sweep
+from polymask.raster import kernel, overlaps
+from polymask.raster.overlaps import Merged, Scene, merge
 from polymask.raster.painted import fill, pixels_by_value
 from polymask.raster.spans import SpanTable
-from polymask.raster.sweep import Merged, Scene, merge
 from tests.raster.scenes import ByPixel, random_painting, random_paintings
 
 compiled = pytest.mark.skipif(
@@ -115,7 +115,7 @@ def test_the_twin_merges_alike() -> None:
     """Whatever the rule: spans, sums and shares."""
     for painting in random_paintings(4, 240):
         scene = painting.scene
-        twin = sweep.swept(painting.spans, scene, sweep.MOST_SHARES)
+        twin = overlaps.swept(painting.spans, scene, overlaps.MOST_SHARES)
         assert twin
         assert_same(merge(painting.spans, scene), twin)
 
@@ -137,7 +137,7 @@ def test_the_twin_merges_thousands_in_a_row_alike(width: int) -> None:
         labels=rng.integers(-1, 6, 5000).tolist(),
         frame=(70_001, width),
     )
-    twin = sweep.swept(spans, scene, sweep.MOST_SHARES)
+    twin = overlaps.swept(spans, scene, overlaps.MOST_SHARES)
     assert twin
     assert_same(merge(spans, scene), twin)
 
