@@ -300,7 +300,7 @@ BUGS = (
     Bug("confinement", "two names become one mask", "storage/safe_names.py",
         "        if key in images:", "        if False:", ("tests/storage/test_names_confined.py",)),
     Bug("right pixels", "a background on top of a conflict becomes void", "raster/overlaps.py",
-        "        return value if void is None or value == self.scene.background else void", "        return value if void is None else void", ("tests/raster/test_sweep.py",)),
+        "        return value if void is None or value == self.scene.background else void", "        return value if void is None else void", ("tests/raster/test_overlaps.py",)),
     Bug("right pixels", "a mask's PNG wraps values that it does not hold", "codecs/painted_png.py",
         "    if largest >= values:", "    if False:", ("tests/codecs/test_painted_png.py",)),
     Bug("right pixels", "one kernel copies shorter stretches than the other", "codecs/scanlines.py",
