@@ -21,7 +21,7 @@ from tests.dataloop.test_download import blob, brush, exported, ontology, root
 from tests.dataloop.test_remove_masks import plain
 from tests.dataloop.world import URL, Json, World, box, ring, segment
 
-ITEMS = int(os.environ.get("POLYMASK_STORY_ITEMS", "200"))  # of ten kinds, a few of each
+ITEMS = int(os.environ.get("POLYMASK_STORY_ITEMS", "60"))  # of ten kinds, a few of each; nightly: 200
 ANN, BOB = "ann@example.org", "bob@example.org"
 MODEL = {"user": {"model": {"name": "yolo", "confidence": 0.8}}, "system": {"automated": True}}
 LABELS = ["cat", "animal", "animal.dog", "boat"]
