@@ -83,7 +83,7 @@ def main() -> None:
         print("polymask:", masks(emulator), f"deleted {report.deleted}")
         again = polymask.convert(url, delete_source=True, journal=f"{home}/journal")
         print("once more:", again.written, "written")
-        print("proven again:", polymask.verify(url).unchanged)
+        print("proven again:", polymask.verify(url, journal=f"{home}/journal").unchanged)
         print("put back:", polymask.restore(url, journal=f"{home}/journal").written, masks(emulator))
 
 

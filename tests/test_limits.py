@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polymask import FormatError, LimitError, Limits, convert, encode_png, read
+from polymask import FormatError, InputError, LimitError, Limits, convert, encode_png, read
 from polymask.formats import open_annotations
 from polymask.limits import LIMITS
 from tests.conftest import Run, coco
@@ -94,8 +94,8 @@ def test_brackets_in_names_are_no_depth(coco_file: Write) -> None:
 
 
 def test_a_device_that_never_ends_is_refused() -> None:
-    """What a pipe gives is read up to the limit, and not beyond."""
-    with pytest.raises(LimitError, match="--max-bytes"):
+    """It is no file, so nothing is read of it."""
+    with pytest.raises(InputError, match="a device, and no file"):
         list(read("/dev/zero", limits=Limits(max_bytes=10**6)))
 
 

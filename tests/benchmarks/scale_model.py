@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.parallel.pool import CHUNK
+from polymask.parallel.pool import MAX_CHUNK
 
 MACHINE = 16  # cores; above that, several machines each convert a shard
 Floats = NDArray[np.float64]
@@ -101,7 +101,7 @@ class Model:
         return self.serial(data, machines) + max(ends)
 
     def _queue(self, rng: np.random.Generator, data: Dataset, images: int, cores: int) -> float:
-        chunks = rng.choice(self.spread, (-(-images // CHUNK), CHUNK)).sum(axis=1) * self.image(data)
+        chunks = rng.choice(self.spread, (-(-images // MAX_CHUNK), MAX_CHUNK)).sum(axis=1) * self.image(data)
         free = [0.0] * cores
         for chunk in chunks.tolist():
             heapq.heapreplace(free, free[0] + chunk)

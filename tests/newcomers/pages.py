@@ -51,10 +51,11 @@ class Reader:
     def run(self, *command: str, code: int = 0) -> str:
         """Run a command that must end so; gives what it prints on stdout."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DATALOOP_")}
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)} | dict(self.environment),
+            env=inherited | {"PATH": path, "PYTHONPATH": str(ROOT)} | dict(self.environment),
             capture_output=True,
             text=True,
             timeout=120,
