@@ -76,9 +76,7 @@ def test_unlabeled_paints_background(tmp_path: Path) -> None:
 def test_unknown_labels_are_reported(tmp_path: Path) -> None:
     """Refused with the nearest name, unless `--labels` knows them."""
     found = document(("road", BOX), ("raod", BOX))
-    with pytest.raises(
-        LabelError, match="own table of labels; did you mean 'road'"
-    ):
+    with pytest.raises(LabelError, match="own table of labels; did you mean 'road'"):
         mask(tmp_path, found)
     labels = written(tmp_path / "labels.txt", "raod\nroad\n")
     path = written(tmp_path / "x_gtFine_polygons.json", found)
