@@ -5,22 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from polymask.dataloop.emulator import Emulator
 from tests.advice.sites import Case, follows
 from tests.conftest import SAMPLE
 from tests.dataloop.conftest import THIRD_PARTY
 from tests.dataloop.world import URL, World, ring, segment
 
 pytestmark = [pytest.mark.filterwarnings(rule) for rule in THIRD_PARTY]
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """A dataset of one item, which the commands of the test talk to."""
-    with Emulator() as emulator:
-        world = World(emulator, items=1)
-        with world.connected():
-            yield world
 
 
 @follows(

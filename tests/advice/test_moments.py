@@ -4,7 +4,6 @@ A hook makes the moment; then the command is run as it is told.
 """
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -21,7 +20,7 @@ from polymask.codecs import zip as zips
 from polymask.conversion import delete_source
 from polymask.conversion.dest.check import DestCheck
 from polymask.conversion.planning import rehearsal
-from polymask.dataloop.emulator import Emulator, Fault, fake_token
+from polymask.dataloop.emulator import Fault, fake_token
 from polymask.dataloop.service.client import Client
 from polymask.storage.roots.object_store import ObjectRoot
 from tests.advice.sites import Case, Done, follows, polymask
@@ -36,15 +35,6 @@ from tests.formats.test_coco_index import by_parts
 
 __all__ = ["by_parts"]
 pytestmark = [pytest.mark.filterwarnings(rule) for rule in THIRD_PARTY]
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """A dataset of one item, which the commands of the test talk to."""
-    with Emulator() as emulator:
-        world = World(emulator, items=1)
-        with world.connected():
-            yield world
 
 
 def deleting(case: Case) -> list[object]:

@@ -1,26 +1,14 @@
 """Advice about splits: of masks, of annotations, of a dataset, and of those that a ratio draws."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from polymask import InputError, stats, training
-from polymask.dataloop.emulator import Emulator
 from tests.advice.sites import Case, follows
 from tests.conftest import SAMPLE
 from tests.dataloop.conftest import THIRD_PARTY
 from tests.dataloop.world import URL, World
 
 pytestmark = [pytest.mark.filterwarnings(rule) for rule in THIRD_PARTY]
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """A dataset of one item, which the commands of the test talk to."""
-    with Emulator() as emulator:
-        world = World(emulator, items=1)
-        with world.connected():
-            yield world
 
 
 @follows("formats/reading/images/splits: leave --split out, or choose images by their names, with --where")
