@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.jobs.journals import ELSEWHERE, held_by_nobody, loss_in_words, on_platform
-from polymask.dataloop.jobs.run import Dataset, choice_of, open_by_id, tell_of_labels, ways_back
+from polymask.dataloop.jobs.run import Dataset, choice_of, conclude, open_by_id, ways_back
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem
 from polymask.errors import InputError, unknown
@@ -15,7 +15,7 @@ from polymask.in_place.deletion import finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions
 from polymask.in_place.journal import Journal
-from polymask.results import Report, note_why_polygons_stay
+from polymask.results import Report
 
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 CHOICES = ("predictions", "min_confidence", "creator", "status", "annotator")  # as of `convert`
@@ -87,9 +87,7 @@ def convert_item(
     if evidence and is_new and (absent := job.absent.get(chosen_item.id)):
         lost = held_by_nobody(dataset.client, dataset.raw, {(chosen_item.id, key) for key in absent})
         looked_at += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
-    tell_of_labels(report, recipe)
-    report.notes += looked_at
-    note_why_polygons_stay(report, dataset.url)
+    conclude(report, dataset, recipe, looked_at)
     if evidence:
         report.notes += ways_back(report, dataset, evidence, journal)
     return report

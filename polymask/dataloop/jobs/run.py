@@ -165,12 +165,17 @@ def convert_connected(
     if options.update and watch is None:  # who watches wants to see every item
         job.glance = UpToDate(source, sink, items, options)
     report = job.run(items, advance=progress.advance if progress else None)
-    tell_of_labels(report, recipe)
-    report.notes += looked_at
-    note_why_polygons_stay(report, dataset.url)
+    conclude(report, dataset, recipe, looked_at)
     if evidence:
         report.notes += ways_back(report, dataset, evidence, journal)
     return report
+
+
+def conclude(report: Report, dataset: Dataset, recipe: Recipe, looked_at: Sequence[str]) -> None:
+    """Add what a run in place ends with: its labels' colors, what it looked at again, why polygons stay."""
+    tell_of_labels(report, recipe)
+    report.notes += looked_at
+    note_why_polygons_stay(report, dataset.url)
 
 
 def _evidence(dataset: Dataset, options: ProvenOptions, journal: str | Path | Evidence | None) -> Evidence:
