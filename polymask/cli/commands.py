@@ -230,9 +230,7 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
     with Bar(quiet=quiet) as bar:
         report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
-        failures = [asdict(failure) for failure in report.failures]
-        counts = {"restored": report.written, "there": report.unchanged}
-        print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+        _print_undo(report, {"restored": report.written, "there": report.unchanged}, dry_run=dry_run)
     else:
         restored = "polygons" if is_dataloop(dest) else "annotation files"
         outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
@@ -269,14 +267,18 @@ def remove_masks_command(
             dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
         )
     if as_json:
-        failures = [asdict(failure) for failure in report.failures]
-        counts = {"images": report.images, "removed": report.retracted}
-        print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+        _print_undo(report, {"images": report.images, "removed": report.retracted}, dry_run=dry_run)
     else:
         what = "masks" if is_dataloop(dest) else "images' masks"
         done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
         click.echo("\n".join([f"{report.retracted:,} {what} {done}.", *report.notes]))
     _exit_with_failures(report)
+
+
+def _print_undo(report: Report, counts: dict[str, int], *, dry_run: bool) -> None:
+    """What was put back or removed, as one JSON document."""
+    failures = [asdict(failure) for failure in report.failures]
+    print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
 
 
 def _exit_with_failures(report: Report) -> None:
