@@ -42,6 +42,7 @@ from numpy.typing import DTypeLike
 from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
+from polymask.painting.tiles import Tiling, image_of
 from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
 from polymask.raster.painted import PaintedSpans
 from polymask.storage.image_names import stem
@@ -94,10 +95,15 @@ class LayoutOptions:
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
+    tiling: Tiling | None = None  # how images are cut into tiles, each an image of the layout
 
     def split_of(self, name: str) -> str:
-        """The split that an image belongs to."""
-        return self.splits.get(name, self.split)
+        """The split that an image belongs to; tiles are all in the split of their image."""
+        return self.splits.get(self.image_of(name), self.split)
+
+    def image_of(self, name: str) -> str:
+        """The image that a tile is of; where images are not cut, the image itself."""
+        return image_of(name) if self.tiling else name
 
     @property
     def all_splits(self) -> tuple[str, ...]:
@@ -124,6 +130,7 @@ class Drawn:
     pixels_sha256: str = ""
     mask_sha256: str = ""
     row: bytes = b""
+    tile: Mapping[str, Any] | None = None  # of a tile, where it lies: `tiles.Tiling.entry`
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Drawn":
@@ -177,6 +184,7 @@ def layout_named(name: str) -> Layout:
 
 
 STUFF_LAYOUT = "coco-panoptic"
+TILE_LAYOUTS = ("index", "voc", "mmseg", "yolo-semantic")  # whose images can be tiles
 PICTURE_FORMATS = ("jpg", "png")  # that copied pictures can be made
 
 

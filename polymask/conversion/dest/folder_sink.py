@@ -128,7 +128,9 @@ class FolderSink:
         digests = drawn.digests_after(self.state.entries.get(name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": name, "mask": drawn.mask, "height": height, "width": width}
-        if source_name not in ("", name):
+        if drawn.tile is not None:
+            line["tile"] = drawn.tile
+        if source_name not in ("", self.dest.options.image_of(name)):
             line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__

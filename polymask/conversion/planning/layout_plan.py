@@ -26,6 +26,7 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         picture_format=_picture_format(options),
         void_as=options.void_as or "",
         palette=options.palette,
+        tiling=options.tiling,
         **_splits(annotations, options),
     )
     layout = layout_named(options.to)
@@ -60,7 +61,12 @@ def _picture_format(options: ConvertOptions) -> str:
             f"the layout `{options.to}` has pictures as {only}",
             advice=f"leave --picture-format out, or make it {only}",
         )
-    return only or options.picture_format or ""
+    if options.is_reshaped and options.copy_images and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"each file of the layout `{options.to}` names its item as the source does, at its own size",
+            advice="leave --copy-images out, or --scale",
+        )
+    return only or options.picture_format or ("png" if options.is_reshaped and options.copy_images else "")
 
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
