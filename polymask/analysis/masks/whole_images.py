@@ -13,8 +13,6 @@ from polymask.painting.tiles import tiling_of
 from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST
 
-Entry = Mapping[str, Any]  # a line of the manifest
-
 
 def whole_images(masks: MaskSet) -> MaskSet:
     """The images that the tiles of a set are of, as whole masks; a set without tiles as it is.
@@ -41,7 +39,7 @@ def whole_images(masks: MaskSet) -> MaskSet:
     return replace(masks, names=tuple(tiles), decode=decode, entries=entries, splits=splits)
 
 
-def _entry(tile: Entry) -> Entry:
+def _entry(tile: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a line of a tile says of the whole image."""
     height, width = tile["tile"]["frame"]
     left_out = ("tile", "mask", "mask_sha256", "files")

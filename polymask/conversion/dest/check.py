@@ -266,8 +266,8 @@ class DestCheck:
         for entry in state.entries.values():
             if not self.dest.is_of_layout(entry):
                 raise InputError(
-                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout, split or --tile, "
-                    "and its lists and tables would be mixed with those of this run",
+                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout or split, or of "
+                    "other tiles, and its lists and tables would be mixed with those of this run",
                     advice="choose another DEST",
                 )
 

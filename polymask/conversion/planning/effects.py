@@ -1,6 +1,7 @@
 """Options without an effect, in a layout or at a destination, are refused before anything is done."""
 
 from dataclasses import fields
+from math import inf
 
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import InputError
@@ -54,6 +55,8 @@ def refuse_without_effect(options: ConvertOptions, layout: Layout) -> None:
 def _refuse_scales(options: ConvertOptions) -> None:
     if options.scale is None:
         return
+    if not (isinstance(options.scale, int | float) and 0 < options.scale < inf):
+        raise InputError(f"--scale is a number above 0, not {options.scale!r}")
     if options.size:
         raise InputError("--size and --scale are two ways to say how large masks are", advice="leave one out")
     if options.delete_source:

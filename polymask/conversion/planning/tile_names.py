@@ -69,8 +69,8 @@ def refuse_outgrown(names: TileNames, dest: Location, state: DestState) -> DestS
     entries = {name: entry for name, entry in state.entries.items() if tiling_of(entry) == tiling}
     if entries and (stale := names.outgrown(entries)):
         raise InputError(
-            f"{image_of(stale[0])} has another size than its {len(stale)} tiles in {dest} that it would no "
-            f"longer have, e.g. {stale[0]}",
+            f"{len(stale)} tiles in {dest} would lie stale beside those of {image_of(stale[0])}, which has "
+            f"another size now, e.g. {stale[0]}",
             advice="add --prune to remove them, or choose another DEST",
         )
     return state
