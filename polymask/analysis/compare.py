@@ -2,7 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -22,12 +23,11 @@ from polymask.analysis.masks.mask_sets import (
 )
 from polymask.analysis.masks.matching import matched
 from polymask.analysis.masks.whole_images import whole_images
-from polymask.errors import InputError
+from polymask.errors import FormatError, InputError
 from polymask.extras import dataframe
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.option_types import ReadingOptionsDict
@@ -60,7 +60,7 @@ class Comparison(Mapping[str, float]):
     Where labels overlap, a pixel counts for each label that both sides have there, and for each pair of a
     label that only TRUTH has there with a label that only OTHER has there; a side without such a label
     counts as `background`. `differing_pixels` counts each pixel once.
-    `images` holds each image's mean IoU, `splits` the scores of each split where a manifest tells of several.
+    `images` holds each image's mean IoU, `splits` the scores of each split where either set tells of several.
     `only_in_truth` and `only_in_other` are images that have no counterpart, `failures` are images that could
     not be compared.
     """
@@ -215,13 +215,14 @@ def _score_images(
 
     chunks = reported(run_chunks(counts_of, range(len(pairs)), workers), len(pairs), progress)
     total, by_split = Agreement(), defaultdict[str, Agreement](Agreement)
-    for (name, other), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
+    splits = _splits(sets, pairs)
+    for (name, _), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
         if isinstance(counts, str):
             result.failures.append(Skipped(name, counts))
             continue
         result.images[name] = _mean(score.iou for score in _scores(counts, names).values())
         total.add(counts)
-        if (split := _split(sets, name, other)) is not None:
+        for split in splits.get(name, ()):
             by_split[split].add(counts)
     if len(by_split) > 1:
         result.splits = {split: _scores(agreement, names) for split, agreement in sorted(by_split.items())}
@@ -229,12 +230,22 @@ def _score_images(
     result.differing_pixels = total.differing
 
 
-def _split(sets: tuple[MaskSet, MaskSet], truth: str, other: str) -> str | None:
-    """The split of an image, where a manifest tells; TRUTH's first."""
-    for masks, name in zip(sets, (truth, other), strict=True):
-        if (entry := masks.entries.get(name)) is not None:
-            return str(entry.get("split", DEFAULT_SPLIT))
-    return None
+def _splits(sets: tuple[MaskSet, MaskSet], pairs: Sequence[tuple[str, str]]) -> Mapping[str, Collection[str]]:
+    """The splits that each image of TRUTH is of, as the first set tells that knows any.
+
+    A split of all the images, such as VOC's trainval, tells nothing that the whole does not.
+    """
+    for side, masks in enumerate(sets):
+        of_truth = {pair[side]: pair[0] for pair in pairs}
+        with suppress(FormatError):  # a list may name images without a mask, which are not compared
+            splits: dict[str, list[str]] = {name: [] for name, _ in pairs}
+            for split, names in masks.splits().items():
+                if len(compared := of_truth.keys() & set(names)) < len(pairs):
+                    for name in compared:
+                        splits[of_truth[name]].append(split)
+            if any(splits.values()):
+                return splits
+    return {}
 
 
 def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[MaskSet, MaskSet]:
