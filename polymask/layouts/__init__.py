@@ -24,7 +24,8 @@ Some layouts have further functions:
   same masks;
 - `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.
 
-And some have further constants: `WANTED_PICTURES`, the suffix that readers of the layout look for and
+And some have further constants: `EMPTY_MISLEADS`, if files of all images that are empty are to be removed,
+because readers stumble over them; `WANTED_PICTURES`, the suffix that readers of the layout look for and
 who they are; `NAMES_PICTURES`, if an image's file names its picture; `PICTURE_FORMAT` and
 `PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and `VOID_ADVICE`, what void may become in
 a layout that cannot hold it, and how to ask for it.
@@ -58,6 +59,7 @@ LAYOUTS = {
     "ade20k": "annotations/<split>/<name>.png, and objectInfo.txt",
     "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",
     "yolo-semantic": "masks/<split>/<name>.png, and the data set's YAML",
+    "hf": "<split>/masks/<name>.png and metadata.jsonl: Hugging Face's imagefolder",
     "coco": "annotations.json: one RLE annotation a label and image",
     "coco-panoptic": "annotations/panoptic_<split>.json and PNGs: a segment for each instance",
     "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled; and train ids",
@@ -184,7 +186,7 @@ def layout_named(name: str) -> Layout:
 
 
 STUFF_LAYOUT = "coco-panoptic"
-TILE_LAYOUTS = ("index", "voc", "mmseg", "yolo-semantic")  # whose images can be tiles
+TILE_LAYOUTS = ("index", "voc", "mmseg", "yolo-semantic", "hf")  # whose images can be tiles
 PICTURE_FORMATS = ("jpg", "png")  # that copied pictures can be made
 
 

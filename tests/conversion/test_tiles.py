@@ -179,7 +179,7 @@ def test_stitched_tiles_are_the_whole_mask(tmp_path: Path, layout: str) -> None:
     report = convert(SAMPLE, cut, **options, **TILES)
     assert (report.images, report.written, report.failed) == (3, 3, 0)
     assert verify(cut).unchanged == 27
-    images = cut / layout_named(layout).IMAGES.partition("/")[0]
+    images = cut / layout_named(layout).IMAGES.format(split="train")
     stored = training.MaskDataset(images, cut)
     for image, mask in zip(*_pairs(whole), strict=True):
         assert (training.stitch(cut, image) == mask).all()
@@ -365,7 +365,7 @@ def test_remove_masks_takes_tiles_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS.keys() - set(TILE_LAYOUTS)))
 def test_other_layouts_have_no_tiles(tmp_path: Path, layout: str) -> None:
-    with pytest.raises(InputError, match="--tile goes with --to index, voc, mmseg, yolo-semantic, not with"):
+    with pytest.raises(InputError, match="--tile goes with --to index, voc, mmseg, yolo-semantic, hf, not with"):
         convert(SAMPLE, tmp_path / "out", to=layout, tile=(8, 8))
 
 

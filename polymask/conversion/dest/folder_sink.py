@@ -256,7 +256,9 @@ class FolderSink:
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
         for path, data in (*self.dest.tables.items(), *self._shared(rows)):
-            if self.root.read(path) != data:
+            if not data and getattr(self.dest.layout, "EMPTY_MISLEADS", False):
+                self.root.remove(path)
+            elif self.root.read(path) != data:
                 self.root.write(path, data)
         names = self._all_names
         is_same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))
