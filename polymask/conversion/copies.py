@@ -44,6 +44,11 @@ def _picture(plan: Plan, index: int, *, declared: Frame, frame: Frame) -> Callab
     options, suffix = plan.options, plan.layout_options.picture_format
     mode = getattr(plan.layout, "PICTURE_MODE", "")
     if options.tiling is None and _is_its_own_copy(plan, index):
+        if options.is_reshaped:
+            raise InputError(
+                f"{plan.annotations.names[index]}: its scaled copy would be written over the picture itself",
+                advice="choose another DEST",
+            )
         return None
     data = _picture_bytes(plan, index)
     if not suffix:

@@ -1,6 +1,7 @@
 """--scale: coordinates times a factor, about (0, 0), painted in a frame of the rounded size."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from polymask import (
     training,
 )
 from polymask.raster.resize import scaled, scaled_frame
-from tests.conftest import SAMPLE, Run, coco
+from tests.conftest import SAMPLE, Run, coco, tree
 
 PICTURES = SAMPLE.parent / "images"
 
@@ -45,8 +46,8 @@ def test_a_side_is_rounded_halves_up_and_never_to_nothing(side: int, factor: flo
 
 
 def test_polygons_are_scaled_about_the_origin_and_then_painted() -> None:
-    """Not by the rounded sizes: 5 × 0.5 gives 3 columns, and a corner at 4 lies at 2, not at 2.4."""
-    cat = Instance(1, "cat", Polygon([(0, 0), (4, 0), (4, 2), (0, 2)]))
+    """Not by the rounded sizes: 5 × 0.5 gives 3 columns, and a corner at 4.8 lies at 2.4, not at 2.88."""
+    cat = Instance(1, "cat", Polygon([(0, 0), (4.8, 0), (4.8, 2), (0, 2)]))
     record = scaled(ImageRecord(1, "a", (2, 5), (cat,)), 0.5)
     assert index_mask(record, ["cat"]).tolist() == [[1, 1, 0]]
 
@@ -134,6 +135,18 @@ def test_a_factor_of_one_changes_no_pixel(tmp_path: Path) -> None:
 def test_what_cannot_be_scaled_is_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         convert(SAMPLE, tmp_path / "out", **{"scale": 0.5, **options})
+
+
+def test_a_picture_is_not_written_over_by_its_scaled_copy(tmp_path: Path) -> None:
+    """Where it lies at the place of its copy, with --overwrite too."""
+    out = tmp_path / "out"
+    shutil.copytree(PICTURES, out / "images")
+    before = tree(out / "images")
+    for overwrite in (False, True):
+        report = convert(SAMPLE, out, scale=0.5, images=out / "images", copy_images=True, overwrite=overwrite)
+        assert report.failed == 3
+        assert "written over the picture itself" in report.failures[0].reason
+        assert tree(out / "images") == before
 
 
 def test_a_frame_above_the_limit_fails_alone(tmp_path: Path) -> None:

@@ -365,7 +365,7 @@ def test_remove_masks_takes_tiles_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS.keys() - set(TILE_LAYOUTS)))
 def test_other_layouts_have_no_tiles(tmp_path: Path, layout: str) -> None:
-    with pytest.raises(InputError, match="--tile goes with --to index, voc, mmseg, yolo-semantic, hf, not with"):
+    with pytest.raises(InputError, match="--tile goes with --to index, voc, mmseg, yolo-semantic, hf, not"):
         convert(SAMPLE, tmp_path / "out", to=layout, tile=(8, 8))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from polymask.analysis.masks.mask_sets import MaskSet
 from polymask.errors import FormatError
-from polymask.model import IndexMask
+from polymask.model import IndexMask, Window
 from polymask.painting.tiles import tiling_of
 from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST
@@ -48,26 +48,12 @@ def _entry(tile: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _joined(masks: MaskSet, image: str, names: Sequence[str]) -> IndexMask:
-    entries = {tuple(masks.entries[name]["tile"]["window"]): name for name in names}
-    first = masks.entries[names[0]]
-    tiling, frame = tiling_of(first), tuple(first["tile"]["frame"])
-    assert tiling
-    for window in tiling.windows(frame):
-        if window not in entries:
-            raise _no_whole(masks, image, f"has no tile at row {window[0]}, column {window[1]}")
-    if (
-        len(
-            {
-                (masks.entries[name].get("source_sha256"), *masks.entries[name]["tile"]["frame"])
-                for name in names
-            }
-        )
-        > 1
-    ):
-        raise _no_whole(masks, image, "has tiles of different annotations")
+    """The whole mask; every tile is looked at, also where others lie over it."""
+    tiles = _complete(masks, image, names)
+    frame = tuple(masks.entries[names[0]]["tile"]["frame"])
     whole: IndexMask | None = None
     drawn = np.zeros(frame, bool)
-    for (row, column, height, width), name in sorted(entries.items()):
+    for (row, column, height, width), name in tiles.items():
         tile, part = masks.decode(name), np.s_[row : row + height, column : column + width]
         if whole is None:
             whole = np.zeros(frame, tile.dtype)
@@ -76,6 +62,22 @@ def _joined(masks: MaskSet, image: str, names: Sequence[str]) -> IndexMask:
         whole[part], drawn[part] = tile, True
     assert whole is not None
     return whole
+
+
+def _complete(masks: MaskSet, image: str, names: Sequence[str]) -> Mapping[Window, str]:
+    """The names of an image's tiles by window; raises `FormatError` unless they make up one image."""
+    entries = [masks.entries[name] for name in names]
+    tiles = {tuple(entry["tile"]["window"]): name for entry, name in zip(entries, names, strict=True)}
+    states = {(entry.get("source_sha256"), *entry["tile"]["frame"]) for entry in entries}
+    if len(states) > 1:
+        raise _no_whole(masks, image, "has tiles of different annotations")
+    tiling = tiling_of(entries[0])
+    assert tiling
+    windows = list(tiling.windows(tuple(entries[0]["tile"]["frame"])))
+    if missing := [window for window in windows if window not in tiles]:
+        row, column, *_ = missing[0]
+        raise _no_whole(masks, image, f"has no tile at row {row}, column {column}")
+    return {window: tiles[window] for window in windows}
 
 
 def _no_whole(masks: MaskSet, image: str, problem: str) -> FormatError:
