@@ -129,12 +129,6 @@ def to_runs(mask: NDArray[np.bool_]) -> Runs:
     return Runs(np.diff(bounds), (height, width))
 
 
-def full_frame(frame: Frame) -> Spans:
-    """Every pixel of a (height, width) frame."""
-    rows = np.arange(frame[0], dtype=np.int32)
-    return Spans(rows, np.zeros_like(rows), np.full_like(rows, frame[1]))
-
-
 def run_counts(text: str) -> ArrayLike:
     """The counts in a compressed COCO RLE text; see `counts_from_string`."""
     counts = compiled.counts(text) if compiled else None
