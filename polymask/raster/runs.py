@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError
-from polymask.model import Frame, Runs, Spans
+from polymask.model import Runs, Spans
 from polymask.native import compiled
 from polymask.raster.spans import Int64, flat_indices
 
