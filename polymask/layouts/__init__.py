@@ -98,6 +98,7 @@ class LayoutOptions:
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
+    source_format: str = ""
     tiling: Tiling | None = None  # how images are cut into tiles, each an image of the layout
 
     def split_of(self, name: str) -> str:

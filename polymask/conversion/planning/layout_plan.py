@@ -27,6 +27,7 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         void_as=options.void_as or "",
         palette=options.palette,
         tiling=options.tiling,
+        source_format=annotations.format,
         **_splits(annotations, options),
     )
     layout = layout_named(options.to)
