@@ -95,7 +95,7 @@ def tell_of_damages(
 ) -> None:
     """Fail a restoration for each item whose documents are damaged: some polygons were not put back."""
     for journal in journals:
-        for item, error in journal.damages.items() if isinstance(journal, ArtifactJournal) else ():
+        for item, error in journal.damages.items():
             if items is None or item in items:
                 report.failures.append(Skipped(f"item {item}", str(error)))
                 report.exit_code = max(report.exit_code, error.exit_code)

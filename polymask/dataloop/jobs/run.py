@@ -24,7 +24,7 @@ from polymask.dataloop.target import Target, url_of
 from polymask.dataloop.update import UpToDate
 from polymask.errors import InputError, NotFound
 from polymask.formats.reading.annotation_choice import Choice
-from polymask.in_place.deletion import finish
+from polymask.in_place.deletion import Finished, finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
 from polymask.in_place.journal import Journal, default_folder, shard_folder
@@ -144,10 +144,10 @@ def convert_connected(
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
     evidence = _evidence(dataset, options, journal) if writes_journal else None
-    looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
+    finished = finish(source, sink, evidence) if evidence else Finished()  # before the items are listed
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
         lost = lost_to_all(dataset.client, dataset.raw)
-        looked_at += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
+        finished.notes += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {evidence.place}")
@@ -158,16 +158,16 @@ def convert_connected(
     if options.update and watch is None:  # who watches wants to see every item
         job.glance = UpToDate(source, sink, items, options)
     report = job.run(items, advance=progress.advance if progress else None)
-    conclude(report, dataset, recipe, looked_at)
+    finished.tell(report, items)
+    conclude(report, dataset, recipe)
     if evidence:
         report.notes += ways_back(report, dataset, evidence, journal)
     return report
 
 
-def conclude(report: Report, dataset: Dataset, recipe: Recipe, looked_at: Sequence[str]) -> None:
-    """Add what a run in place ends with: its labels' colors, what it looked at again, why polygons stay."""
+def conclude(report: Report, dataset: Dataset, recipe: Recipe) -> None:
+    """Add what a run in place ends with: its labels' colors, and why polygons stay."""
     tell_of_labels(report, recipe)
-    report.notes += looked_at
     note_why_polygons_stay(report, dataset.url)
 
 
