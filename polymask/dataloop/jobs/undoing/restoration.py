@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from polymask.dataloop.jobs.journals import (
+    PolygonKey,
     existing,
     looked_in,
     loss_in_words,
@@ -31,8 +32,6 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.claims import has_details, same_label
 from polymask.results import Report
 from polymask.validation import Json
-
-PolygonKey = tuple[str, str]
 
 
 def restore_dataset(
