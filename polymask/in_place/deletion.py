@@ -153,11 +153,14 @@ class Finished:
                 report.failures.append(Skipped(name, reason))
 
 
-def finish(source: Source, sink: Sink, journal: Evidence) -> Finished:
+def finish(
+    source: Source, sink: Sink, journal: Evidence, *, is_here: Callable[[Item], bool] = lambda _: True
+) -> Finished:
     """Check the masks of the last deletions of a run that was killed before it could check them itself.
 
-    Polygons that are neither in a mask nor in the source are put back. An item that cannot be checked fails
-    alone; where it is gone with its picture, nothing is left to be checked, and a note tells.
+    `is_here` tells whether an item is the source's: a folder may hold the journal of several. Polygons that
+    are neither in a mask nor in the source are put back. An item that cannot be checked fails alone; where
+    it is gone with its picture, nothing is left to be checked, and a note tells.
     """
     by_item: dict[Item, list[dict[str, Any]]] = {}
     for line in journal.unfinished():
@@ -165,7 +168,7 @@ def finish(source: Source, sink: Sink, journal: Evidence) -> Finished:
     finished = Finished(failures={Item(key, f"item {key}"): error for key, error in journal.damages.items()})
     for item, lines in by_item.items():
         try:
-            count = _finish(source, sink, journal, item, lines)
+            count = _finish(source, sink, journal, item, lines) if is_here(item) else 0
         except NotFound as error:
             finished.notes.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
         except PolymaskError as error:  # the other items can still be checked

@@ -107,6 +107,7 @@ NIGHTLY: dict[str, Part] = {
     **program(
         "tests.dataloop.upkeep_campaign", "kills and edits at every call of an update or a removal of masks"
     ),
+    **program("tests.dataloop.clone_stories", "stories of clones of items and datasets"),
     "app": partial(
         passing,
         "the app without a folder: killed at every call, twice at once",

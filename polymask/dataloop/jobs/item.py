@@ -8,7 +8,6 @@ from polymask.dataloop.jobs.journals import ELSEWHERE, held_by_nobody, loss_in_w
 from polymask.dataloop.jobs.run import Dataset, choice_of, conclude, open_by_id, ways_back
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem
-from polymask.in_place.deletion import Finished, finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob
 from polymask.in_place.journal import Journal
@@ -37,7 +36,7 @@ def convert_item(
     sink = DataloopSink(dataset.client, source, recipe, limits=chosen.limits)
     writes_journal = chosen.delete_source and not chosen.dry_run
     evidence = _evidence(dataset, chosen_item.id, journal) if writes_journal else None
-    finished = finish(source, sink, evidence) if evidence else Finished()
+    finished = dataset.finish(source, sink, evidence)
     is_new = evidence is not None and evidence.is_new
     job = ProvenJob(source, sink, evidence, chosen, sleep=dataset.client.sleep)
     report = job.run([chosen_item])

@@ -13,6 +13,7 @@ from polymask.dataloop.jobs.journals import (
     loss_in_words,
     lost_to_all,
 )
+from polymask.dataloop.reading.copies import dataset_of
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.service.lookup import dataset_named, project_named
 from polymask.dataloop.service.recipe import Recipe
@@ -74,6 +75,14 @@ class Dataset:
     def recipe(self, options: ProvenOptions) -> Recipe:
         """Its labels and their colors; those that it lacks are added if a run may."""
         return Recipe(self.client, self.raw, adds=options.add_labels and not options.dry_run)
+
+    def finish(self, source: DataloopSource, sink: DataloopSink, evidence: Evidence | None) -> Finished:
+        """Check what stopped runs deleted last from this dataset; `in_place.deletion.finish`."""
+
+        def is_here(item: Item) -> bool:
+            return dataset_of(self.client, item.id) == self.id
+
+        return finish(source, sink, evidence, is_here=is_here) if evidence else Finished()
 
     def journal_folder(self, folder: str | Path | None) -> Path:
         """Where the journal lies: the folder, or by the dataset's id in the user's state folder."""
@@ -144,7 +153,7 @@ def convert_connected(
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
     evidence = _evidence(dataset, options, journal) if writes_journal else None
-    finished = finish(source, sink, evidence) if evidence else Finished()  # before the items are listed
+    finished = dataset.finish(source, sink, evidence)  # what is put back is among the items then
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
         lost = lost_to_all(dataset.client, dataset.raw)
         finished.notes += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
