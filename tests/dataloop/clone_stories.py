@@ -57,6 +57,7 @@ class Clones(RuleBasedStateMachine):
         self.api = Api(self.emulator)
         self.names = 0
         self.urls = [URL]
+        self.edited = False  # whether anything was ever erased or moved
         self.declared: dict[str, list[tuple[str, BoolMask]]] = {}
         row = segment("cat", ring(*BOXES[0]))
         self.declared[self.world.add_item("/0.png", row)] = [("cat", painted(row))]
@@ -105,6 +106,7 @@ class Clones(RuleBasedStateMachine):
 
     def _forget(self, item: str, row: Json) -> None:
         pixels = painted(row)
+        self.edited = True
         index = next(
             number
             for number, (label, mask) in enumerate(self.declared[item])
@@ -167,7 +169,9 @@ class Clones(RuleBasedStateMachine):
         url = self.urls[at % len(self.urls)]
         with self.world.connected(), suppress(PolymaskError):  # where nothing was ever deleted
             report = restore_dataset(url, journal=self.journal)
-            assert [failure.reason for failure in report.failures] == []
+            told = [failure.reason for failure in report.failures]
+            # What was erased or moved before masks were finished, they take for deleted, by another machine.
+            assert [reason for reason in told if not (self.edited and "that no journal in" in reason)] == []
             for item in self.items():
                 if self._url(item) == url:
                     self._take_in_what_came_back(item)
