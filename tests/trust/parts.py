@@ -87,7 +87,7 @@ PUSH: dict[str, Part] = {
         "--sample",
         "30",
     ),
-    **program("tests.fuzz", "fuzz: 300 inputs a target", "--runs", "300"),
+    **program("tests.fuzz", "fuzz: 150 inputs a target", "--runs", "150"),
 }
 
 NIGHTLY: dict[str, Part] = {
