@@ -1,5 +1,6 @@
 """Clones: an item is copied with its polygons, marks and masks, which name the polygons of the original."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.dataloop.world import (
     expected,
     ring,
     same_masks,
+    stopped_before,
 )
 
 ALL = [RING_WITH_HOLE, BESIDE, ACROSS]
@@ -37,7 +39,7 @@ def copy(world: World, journal: Path) -> str:
 def edit(world: World, item: str, change: str) -> None:
     """Somebody changes a polygon of an item."""
     row = world.of_type("segment", item)[0]
-    changes = {"move": {"coordinates": MOVED}, "relabel": {"label": "a boat"}}
+    changes: dict[str, Json] = {"move": {"coordinates": MOVED}, "relabel": {"label": "a boat"}}
     world.emulator.edit_annotation(row["id"], **changes[change])
 
 
@@ -63,6 +65,26 @@ def test_a_clone_in_a_folder_shows_each_polygon_once(world: World, copy: str) ->
     records = {record.name: record for record in read(world)}
     shown = records["copy.png"].instances
     assert sorted(str(instance.id) for instance in shown) == sorted(
+        row["id"] for row in world.of_type("segment", copy)
+    )
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_clone_of_masks_beside_polygons_shows_each_polygon_once(
+    world: World, journal: Path, deletes: bool
+) -> None:
+    """Under its own ids: the masks, which name the original's, hold nothing else."""
+    item = world.add_item("/0.png", *ALL)
+    with stopped_before("*", 13) if deletes else nullcontext():  # just before it deletes
+        world.convert(journal, delete_source=deletes)
+    assert len(world.of_type("segment", item)) == 3
+    assert [row["metadata"]["user"]["polymask"]["deletes"] for row in world.of_type("binary", item)] == [
+        deletes,
+        deletes,
+    ]
+    copy = clone(world, item, "/copy.png")
+    records = {record.name: record for record in read(world)}
+    assert sorted(str(instance.id) for instance in records["copy.png"].instances) == sorted(
         row["id"] for row in world.of_type("segment", copy)
     )
 

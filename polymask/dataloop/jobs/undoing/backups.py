@@ -47,10 +47,11 @@ class Backups:
         self._asked: set[str] = set()  # items, and datasets, whose journals were looked for
         self._versions: dict[PolygonKey, list[Deleted]] = {}
         self._places: dict[str, list[PolygonKey]] = {}
-        self._add(journals)
+        self._unread = list(journals)  # until somebody asks
 
     def of(self, claim: Claimed) -> Deleted | None:
         """The backup of what a claim says was deleted; None where no journal holds that version of it."""
+        self._read()
         polygon = next(self._matches(claim), None)
         if polygon is None and self._look_elsewhere(claim):
             polygon = next(self._matches(claim), None)
@@ -79,14 +80,16 @@ class Backups:
                 return False
             self._asked.add(dataset_id)
             dataset = self._client.call("GET", f"/datasets/{dataset_id}", safe=True)
-            self._add(existing(self._client, dataset, None))
+            self._unread = existing(self._client, dataset, None)
+            self._read()
         except BackendError as error:
             if self._client.may_pass(error):
                 raise
             return False
         return True
 
-    def _add(self, journals: Sequence[Evidence]) -> None:
+    def _read(self) -> None:
+        journals, self._unread = self._unread, []
         for polygon in (deleted_of(journal, line) for journal in journals for line in journal.deleted()):
             self._versions.setdefault(polygon.place, []).append(polygon)
             self._places.setdefault(polygon.key, []).append(polygon.place)
