@@ -107,7 +107,7 @@ NIGHTLY: dict[str, Part] = {
     **program(
         "tests.dataloop.upkeep_campaign", "kills and edits at every call of an update or a removal of masks"
     ),
-    **program("tests.dataloop.clone_stories", "stories of clones of items and datasets"),
+    **program("tests.dataloop.clone_stories", "stories of clones of items and datasets", "--count", "150"),
     "app": partial(
         passing,
         "the app without a folder: killed at every call, twice at once",
