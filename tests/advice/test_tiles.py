@@ -77,6 +77,16 @@ def test_items_keep_their_pictures_at_their_size(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, *flags, "--copy-images")
 
 
+@follows("conversion/planning/layout_plan: leave --size and --scale out, or choose another layout")
+def test_masks_of_an_item_have_its_size(case: Case) -> None:
+    """Where they are added to the item's own JSON."""
+    items = SAMPLE.parents[1] / "dataloop"
+    for flags in (("--size", "6x4"), ("--scale", 0.5)):
+        case.fails("convert", items, case.out, "--to", "dataloop", *flags)
+        case.works("convert", items, case.out, *flags)
+    case.works("convert", items, case.out, "--to", "dataloop")
+
+
 @follows(
     "conversion/copies: choose another DEST",
     "codecs/picture_formats: name the folder of the right pictures with --images DIR, or leave --copy-images",

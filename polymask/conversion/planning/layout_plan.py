@@ -37,6 +37,11 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         raise InputError(
             f"masks of the layout `{options.to}` have no void, which these rules make", advice=void_advice
         )
+    if (options.size or options.scale) and annotations.original and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"the layout `{options.to}` adds masks to the source's own JSON, whose items keep their size",
+            advice="leave --size and --scale out, or choose another layout",
+        )
     if options.copy_images and options.images is None and annotations.picture is None:
         raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
     return layout_options
