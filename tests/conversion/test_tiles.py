@@ -1,6 +1,7 @@
 """Tiles: cut from the painted spans of the whole, listed, proven, and put together again pixel for pixel."""
 
 import json
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -422,3 +423,18 @@ def test_the_flags_are_those_of_the_library(tmp_path: Path, polymask_command: Ru
     assert "harbor_r00040_c00054.png" in lines(tmp_path)
     with pytest.raises(InputError, match="--tile does not go with a dataset"):
         refuse_folder_options(ConvertOptions(tile=(8, 8)))
+
+
+def test_a_slide_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    """Of a frame of 300 megapixels, tiles of 25 take some megabytes: they are made of spans."""
+    images = [{"id": 1, "file_name": "a.tif", "height": 15_000, "width": 20_000}]
+    rows = [{"id": 1, "image_id": 1, "category_id": 3, "segmentation": [square(100, 100, 14_000)]}]
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(coco(images=images, annotations=rows)))
+    tracemalloc.start()
+    report = convert(path, tmp_path / "out", tile=(5000, 5000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (report.written, len(lines(tmp_path / "out"))) == (1, 12)
+    assert report.labels["cat"]["pixels"] == 14_000**2
+    assert peak < 20 << 20
