@@ -27,6 +27,7 @@ from polymask.parallel.pool import available
 from polymask.proving import examine
 from polymask.results import Report
 from polymask.undo import remove_masks, restore
+from polymask.wording import counted
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -161,23 +162,25 @@ def stats_command(
 
 @click.command("preview", cls=GroupedCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@extra("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@extra(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="The file to write: .html for a report, .png for a picture.",
+)
 @reading_flags
 @extra(
     "--limit",
     type=click.IntRange(1),
-    default=1200,
-    show_default=True,
     metavar="N",
-    help="The most images to show; the others are counted.",
+    help="The most images to show (1200; in a picture 48); the others are counted.",
 )
 @extra(
     "--max-mb",
     type=click.FloatRange(min=0, min_open=True),
-    default=24.0,
-    show_default=True,
     metavar="N",
-    help="The largest file, in megabytes.",
+    help="The largest report, in megabytes (24).",
 )
 @option_named("palette", help="Colors to begin with: color-blind safe, or the label map's own.")
 @rule_flags()
@@ -191,23 +194,26 @@ def preview_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Look at it: an HTML report of annotations, of converted masks, or of both.
+    """Look at annotations, masks, or both: an HTML report or a PNG picture.
 
     \b
     polymask preview instances.json -o report.html
     polymask preview dataloop://project/dataset -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
+    polymask preview masks/ --where 'street_01*' -o look.png
 
-    A single file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
-    slider, labels to switch, conflicts, and the findings of `check`. Needs polymask[report].
+    An HTML report opens from disk, offline, on a phone: a gallery, polygons and mask on a slider,
+    labels to switch on and off, conflicts, and the findings of `check`. It needs polymask[report].
+    A PNG shows one image large, with title and legend; several images become a contact sheet.
     """
     from polymask.report.html import preview
 
     with Bar(quiet=quiet) as bar:
         page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
-        images = f"{len(page.shots):,} of {len(page.facts):,} images"
-        click.echo(f"{images}, {page.pictures:,} with their picture → {output}")
+        images = counted(len(page.facts), "image")
+        shown = images if len(page.shots) == len(page.facts) else f"{len(page.shots):,} of {images}"
+        click.echo(f"{shown} shown, {page.pictures:,} over their picture → {output}")
 
 
 @click.command("restore", cls=GroupedCommand)

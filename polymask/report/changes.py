@@ -15,7 +15,8 @@ from polymask.labels.label_map import LabelMap
 from polymask.layouts.common.lookup import painted
 from polymask.model import ImageRecord, IndexMask
 from polymask.painting.painting import Rules
-from polymask.report.html import Preview, preview_of
+from polymask.report.html import preview_of
+from polymask.report.page import Preview
 from polymask.report.shots import before_of
 from polymask.report.survey import ImageFacts, Survey, View, sampled
 

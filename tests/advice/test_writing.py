@@ -269,7 +269,7 @@ def test_damaged_tables_of_masks_are_replaced_or_removed(case: Case) -> None:
     assert "damaged" not in polymask("stats", out).told
 
 
-@follows("layouts/overlay: leave --images out for gray", "usual: InputError")
+@follows("layouts/overlays/blending: leave --images out for gray", "usual: InputError")
 def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
     """Where --images is left out."""
     source = case.write("a.json", coco())
@@ -680,6 +680,22 @@ def test_a_dest_is_named_and_a_preview_is_of_a_dry_run(case: Case) -> None:
     page = case.folder / "page.html"
     case.fails("convert", SAMPLE, case.out, "--preview", page)
     case.works("convert", SAMPLE, case.out, "--preview", page, "--dry-run")
+
+
+@follows(
+    "report/html: name it {_renamed(dest, '.html')} or {_renamed(dest, '.png')}",
+    "report/html: name it {_renamed(dest, '.html')}",
+    "report/html: leave it out",
+)
+def test_a_preview_is_named_as_what_it_is(case: Case) -> None:
+    """Other suffixes, a size for a picture, a picture of changes."""
+    case.fails("preview", SAMPLE, "-o", case.folder / "look.pdf")
+    for name in ("look.html", "look.png"):
+        case.works("preview", SAMPLE, "-o", case.folder / name)
+    case.fails("preview", SAMPLE, "-o", case.folder / "look.png", "--max-mb", 3)
+    case.works("preview", SAMPLE, "-o", case.folder / "look.png")
+    case.fails("convert", SAMPLE, case.out, "--dry-run", "--preview", case.folder / "look.png")
+    case.works("convert", SAMPLE, case.out, "--dry-run", "--preview", case.folder / "look.html")
 
 
 @follows(
