@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -19,6 +19,7 @@ from polymask.model import Conflict, Finding
 from polymask.painting.conflicts import ConflictSum
 from polymask.report.shots import Shot
 from polymask.report.survey import ImageFacts
+from polymask.wording import counted
 
 MOST_ROWS = 200  # of conflicts and images; further rows are only counted
 MOST_FINDINGS = 50  # of each kind
@@ -105,6 +106,8 @@ def conflict_rows(facts: Iterable[ImageFacts]) -> list[dict[str, Any]]:
     for image in facts:
         total.add(image.conflicts)
     rows = [row for conflict in total.conflicts for row in _losses(conflict)]
+    lost = sum(row["pixels"] for row in rows)
+    rows = [row | {"share": 100 * row["pixels"] / lost} for row in rows]
     return sorted(rows, key=lambda row: (-row["pixels"], row["loser"], row["winner"]))
 
 
@@ -117,6 +120,17 @@ def _losses(conflict: Conflict) -> list[dict[str, Any]]:
     ]
     nobody = {"loser": f"{first} and {second}", "winner": "", "pixels": elsewhere, "of": conflict.pixels}
     return [row for row in (*rows, nobody) if row["pixels"]]
+
+
+def change_kinds(changes: Iterable[Mapping[str, Any]], images: int) -> list[dict[str, Any]]:
+    """How many images each change happens to, the most frequent first.
+
+    Examples:
+        >>> change_kinds([{"changes": ["a new mask"]}], 4)
+        [{'what': 'a new mask', 'images': 1, 'share': 25.0}]
+    """
+    kinds = Counter(what for row in changes for what in dict.fromkeys(row["changes"]))
+    return [{"what": what, "images": n, "share": 100 * n / images} for what, n in kinds.most_common()]
 
 
 def worst_images(facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
@@ -163,7 +177,7 @@ def render(report: Preview) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["count"] = lambda number: f"{number:,}"
+    environment.filters |= {"count": lambda number: f"{number:,}", "counted": counted}
     script = "\n".join(_text(name) for name in _SCRIPTS)
     return environment.get_template("template.html.j2").render(
         report=report,
@@ -189,6 +203,10 @@ def _tables(report: Preview) -> dict[str, Any]:
         "contested_images": sum(bool(image.contested) for image in report.facts),
         "worst": worst_images(report.facts),
         "findings": finding_groups(report.findings),
+        "known": report.counts_instances,
+        "changed_pixels": sum(row["pixels"] for row in report.changes or ()),
+        "all_pixels": sum(image.frame[0] * image.frame[1] for image in report.facts),
+        "change_kinds": change_kinds(report.changes or (), len(report.facts)),
         "instances": sum(row["instances"] or 0 for row in rows),
         "shown": {shot["name"] for shot in report.shots},
     }
@@ -214,6 +232,7 @@ def _data(report: Preview) -> str:
         "background": report.label_map.background,
         "void": report.label_map.void,
         "palette": report.palette,
+        "counted": report.counts_instances,
         "shots": report.shots,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))

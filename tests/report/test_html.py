@@ -237,3 +237,55 @@ def test_what_is_not_painted_is_among_the_findings(coco_file, tmp_path):
     box = {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [], "bbox": [1, 1, 2, 2]}
     made = preview(coco_file(annotations=[box]), tmp_path / "r.html")
     assert [finding.kind for finding in made.findings] == ["not-painted", "nothing-painted"]
+
+
+def words_of(path):
+    """The page's text, without markup, scripts and data."""
+    text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", path.read_text(), flags=re.S)
+    return re.sub(r"\s+", " ", text)
+
+
+def test_conflict_bars_are_shares_of_all_lost_pixels_with_their_figures(tmp_path):
+    """1,109 and 7 of 1,116: linear, however small."""
+    preview(SAMPLE, tmp_path / "r.html")
+    widths = re.findall(r'class="bar warn" style="width:([\d.]+)%', (tmp_path / "r.html").read_text())
+    assert widths == ["99.37", "0.63"]
+    assert "boat 1,109 99.37 %" in words_of(tmp_path / "r.html")
+
+
+def test_masks_alone_do_not_tell_instances_conflicts_or_findings(tmp_path):
+    """These are unknown, which is not nothing; beside annotations they are told."""
+    convert(SAMPLE, tmp_path / "out")
+    preview(tmp_path / "out", tmp_path / "masks.html")
+    words = words_of(tmp_path / "masks.html")
+    for tile in ("Instances unknown", "Contested unknown", "Findings unknown"):
+        assert tile in words
+    assert "Conflicts ?" in words
+    assert "sea 1 unknown 1 6,239" in words
+    assert data_of(tmp_path / "masks.html")["counted"] is False
+    preview([tmp_path / "out", SAMPLE], tmp_path / "both.html")
+    assert "unknown" not in words_of(tmp_path / "both.html").lower()
+
+
+def test_the_changes_have_totals(tmp_path):
+    """Images and pixels, in all and by kind of change."""
+    convert(SAMPLE, tmp_path / "out")
+    page = tmp_path / "r.html"
+    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="first")
+    words = words_of(page)
+    assert "2 images of 3 would change, in 1,116 pixels (1.94 % of all)." in words
+    assert "the mask changes 2 66.67 %" in words
+
+
+def test_single_things_are_in_the_singular(coco_file, tmp_path):
+    """One image, one finding of one kind, one contested image."""
+    twice = [
+        {"id": n, "image_id": 1, "category_id": (n and 7) or 3, "segmentation": [square(1, 1, 3)]}
+        for n in (0, 1)
+    ]
+    box = {"id": 5, "image_id": 1, "category_id": 3, "segmentation": [], "bbox": [1, 1, 2, 2]}
+    preview(coco_file(annotations=[*twice, box]), tmp_path / "r.html")
+    words = words_of(tmp_path / "r.html")
+    assert "in 1 image " in words
+    assert "of 1 kind " in words
+    assert not re.search(r"\b1 (images|kinds|findings|labels|pictures|instances)\b", words)
