@@ -53,14 +53,15 @@ def compare_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """IoU by label between two mask sets: folders of any layout, or annotation files.
+    """Compare two sets of masks: IoU by label.
 
     \b
     polymask compare truth/ predicted/
     polymask compare instances.json masks/ --json
     polymask compare dataloop://project/dataset predicted/
 
-    Images are matched by name without suffix, labels by name. Pixels that are void in
+    TRUTH and OTHER are folders of masks in any layout, annotation files or datasets. Images are
+    matched by name without suffix, labels by name. Pixels that are void in
     TRUTH do not count, nor do labels that the scorers of its layout ignore. Exits 1 where images
     of TRUTH could not be compared.
     """
@@ -93,12 +94,13 @@ def verify_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Prove stored masks again: against their manifest, or with --source against annotations.
+    """Prove that stored masks are still what they should be.
 
     \b
     polymask verify masks/
     polymask verify theirs/ --source instances.json
 
+    The masks are read back and compared with their manifest or, with --source, with annotations.
     With --source the masks may be any tool's; where they differ, likely causes are named.
     For a dataset, the journal of its deletions reveals masks that are gone with their polygons.
     Exits 5 where a mask is damaged, missing or different, or deleted polygons cannot be restored.
@@ -122,10 +124,13 @@ def verify_command(
         error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
         fail(with_advice(error), error.exit_code)
     if is_dataloop(dest) and not as_json:
-        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+        masks, items = counted(report.unchanged, "mask"), counted(report.images, "item")
+        verb = "is what it claims" if report.unchanged == 1 else "are what they claim"
+        click.echo(f"{masks} on {items} {verb} to be.")
     elif not as_json:
         against = "annotations give" if source else "manifest says"
-        click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
+        masks = counted(report.images, "mask is", "masks are")
+        click.echo("\n".join([f"{masks} what the {against}.", *report.notes]))
 
 
 @click.command("stats", cls=GroupedCommand)
@@ -138,13 +143,15 @@ def verify_command(
 def stats_command(
     path: str, *, weights: bool, workers: int | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Count instances and painted pixels by label, of annotations or of a folder of masks.
+    """Count instances and painted pixels by label.
 
     \b
     polymask stats instances.json
     polymask stats masks/ --json
     polymask stats masks/ --split train --weights
     polymask stats dataloop://project/dataset --predictions keep
+
+    PATH is an annotation file, a dataset, or a folder of masks, which tell no instances.
     """
     from polymask.analysis.stats import stats
     from polymask.training.classes import class_weights
@@ -194,7 +201,7 @@ def preview_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Look at annotations, masks, or both: an HTML report or a PNG picture.
+    """Look at annotations and masks: an HTML report or a PNG.
 
     \b
     polymask preview instances.json -o report.html
@@ -213,7 +220,9 @@ def preview_command(
     if not quiet:
         images = counted(len(page.facts), "image")
         shown = images if len(page.shots) == len(page.facts) else f"{len(page.shots):,} of {images}"
-        click.echo(f"{shown} shown, {page.pictures:,} over their picture → {output}")
+        gray = len(page.shots) - page.pictures
+        remark = f" ({gray:,} on gray, without a picture)" if gray else ""
+        click.echo(f"{shown}{remark} → {output}")
 
 
 @click.command("restore", cls=GroupedCommand)
@@ -238,9 +247,9 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
     if as_json:
         _print_undo(report, {"restored": report.written, "there": report.unchanged}, dry_run=dry_run)
     else:
-        restored = "polygons" if is_dataloop(dest) else "annotation files"
+        restored = counted(report.written, "polygon" if is_dataloop(dest) else "annotation file")
         outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-        click.echo(f"{report.written:,} {restored} {outcome}, {report.unchanged:,} were there.")
+        click.echo(f"{restored} {outcome}, {report.unchanged:,} already there.")
         for note in report.notes:
             click.echo(note)
     _exit_with_failures(report)
