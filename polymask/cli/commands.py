@@ -19,7 +19,7 @@ from polymask.cli.flags import (
     rule_flags,
 )
 from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
-from polymask.cli.text import comparison_text, statistics_text, weights_text
+from polymask.cli.text import comparison_text, proven_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.limits import Limits
@@ -123,14 +123,9 @@ def verify_command(
     if report.failed:
         error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
         fail(with_advice(error), error.exit_code)
-    if is_dataloop(dest) and not as_json:
-        masks, items = counted(report.unchanged, "mask"), counted(report.images, "item")
-        verb = "is what it claims" if report.unchanged == 1 else "are what they claim"
-        click.echo(f"{masks} on {items} {verb} to be.")
-    elif not as_json:
-        against = "annotations give" if source else "manifest says"
-        masks = counted(report.images, "mask is", "masks are")
-        click.echo("\n".join([f"{masks} what the {against}.", *report.notes]))
+    if not as_json:
+        against = "" if is_dataloop(dest) else "annotations give" if source else "manifest says"
+        click.echo(proven_text(report, against))
 
 
 @click.command("stats", cls=GroupedCommand)

@@ -138,9 +138,8 @@ def blended(
     outer, inner = lines
     pixels, of_labels = picture.copy(), colored(mask, colors)
     painted = np.isin(mask, list(colors))
-    mixed = ((100 - ALPHA) * _lightness(picture).astype(np.uint16) + 50)[
-        ..., None
-    ] + ALPHA * of_labels.astype(np.uint16)
+    gray = (100 - ALPHA) * _lightness(picture).astype(np.uint16) + 50
+    mixed = gray[..., None] + ALPHA * of_labels.astype(np.uint16)
     contrast = np.where(_lightness(of_labels) > _MIDDLE, np.uint8(0), np.uint8(255))
     np.copyto(pixels, mixed // 100, where=painted[..., None], casting="unsafe")
     np.copyto(pixels, contrast[..., None], where=(painted & inner)[..., None])
