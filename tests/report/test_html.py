@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -123,6 +125,22 @@ def test_the_file_stays_below_its_size(coco_file, tmp_path):
         made = preview(source, tmp_path / "r.html", images=tmp_path / "pictures", max_mb=size)
         assert (tmp_path / "r.html").stat().st_size <= size * 1e6
         assert (len(made.shots), made.pictures) == (12, 12)
+
+
+def test_few_pictures_are_large_enough_to_zoom_into(coco_file, tmp_path):
+    """One alone is shown up to 4,096 px long, one of four up to 1,600."""
+    (tmp_path / "pictures").mkdir()
+    for n in range(4):
+        Image.new("RGB", (5000, 50)).save(tmp_path / f"pictures/{n:03}.jpg")
+    document = many(4)
+    for image in document["images"]:
+        image |= {"width": 5000, "height": 50}
+    widths = {}
+    for limit in (1, 4):
+        made = preview(coco_file(document), tmp_path / "r.html", images=tmp_path / "pictures", limit=limit)
+        uri = made.shots[0]["picture"].partition(",")[2]
+        widths[limit] = Image.open(BytesIO(b64decode(uri))).width
+    assert widths == {1: 4096, 4: 1600}
 
 
 def test_labels_conflicts_and_findings_are_told(tmp_path):

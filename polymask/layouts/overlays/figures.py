@@ -29,7 +29,7 @@ VOID_NAME = "void"
 _KEY = "polymask"  # of the caption, among the PNG's texts
 _LETTERS = 50  # letters' sizes along a square picture's side
 _SMALLEST = 13  # px of a letter
-_FEWEST_ROWS = 12  # of a legend, however low the picture is
+_FEWEST_ROWS = 24  # of a legend, however low the picture is
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _letter(frame: Frame) -> int:
 def _most_pixels(frame: Frame) -> int:
     """The pixels of the largest page around a picture: what is read is bounded by the picture's frame."""
     letter = _letter(frame)
-    return (frame[0] + 40 * letter) * (frame[1] + 80 * letter)
+    return (frame[0] + 60 * letter) * (frame[1] + 80 * letter)
 
 
 class _Page:
