@@ -758,6 +758,17 @@ def test_masks_are_verified_where_they_lie_or_against_their_source(case: Case) -
     case.works("verify", out)
 
 
+@follows("analysis/masks/mask_sets: name the annotations that they were made of, or masks in another layout")
+def test_overlays_are_no_masks(case: Case) -> None:
+    """Their annotations are, and so is what another layout makes of them."""
+    looks, masks = case.folder / "looks", case.folder / "masks"
+    case.works("convert", SAMPLE, looks, "--to", "overlay")
+    case.works("convert", SAMPLE, masks)
+    case.fails("compare", masks, looks)
+    case.works("compare", masks, SAMPLE)
+    case.works("compare", masks, masks)
+
+
 @follows("report/html: allow 1 or more", "report/html: name a local file, and copy it")
 def test_a_report_has_room_and_a_file(case: Case) -> None:
     """As the messages say."""
