@@ -18,8 +18,9 @@ from polymask.cli.flags import (
     reading_flags,
     rule_flags,
 )
+from polymask.cli.outcomes import preview_text, proven_text, restored_text
 from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
-from polymask.cli.text import comparison_text, proven_text, statistics_text, weights_text
+from polymask.cli.text import comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.limits import Limits
@@ -27,7 +28,6 @@ from polymask.parallel.pool import available
 from polymask.proving import examine
 from polymask.results import Report
 from polymask.undo import remove_masks, restore
-from polymask.wording import counted
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -213,11 +213,7 @@ def preview_command(
     with Bar(quiet=quiet) as bar:
         page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
-        images = counted(len(page.facts), "image")
-        shown = images if len(page.shots) == len(page.facts) else f"{len(page.shots):,} of {images}"
-        gray = len(page.shots) - page.pictures
-        remark = f" ({gray:,} on gray, without a picture)" if gray else ""
-        click.echo(f"{shown}{remark} → {output}")
+        click.echo(preview_text(page, output))
 
 
 @click.command("restore", cls=GroupedCommand)
@@ -240,13 +236,12 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
     with Bar(quiet=quiet) as bar:
         report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
-        _print_undo(report, {"restored": report.written, "there": report.unchanged}, dry_run=dry_run)
+        counts = {"restored": report.written, "there": report.unchanged, "edited": len(report.skipped)}
+        _print_undo(report, counts, dry_run=dry_run)
     else:
-        restored = counted(report.written, "polygon" if is_dataloop(dest) else "annotation file")
-        outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-        click.echo(f"{restored} {outcome}, {report.unchanged:,} already there.")
-        for note in report.notes:
-            click.echo(note)
+        click.echo(
+            restored_text(report, "polygon" if is_dataloop(dest) else "annotation file", dry_run=dry_run)
+        )
     _exit_with_failures(report)
 
 

@@ -213,15 +213,6 @@ def comparison_text(comparison: "Comparison") -> str:
     return "\n".join(lines)
 
 
-def proven_text(report: Report, against: str) -> str:
-    """What a verification found where all is well; `against` is empty for a dataset."""
-    if against:
-        masks = counted(report.images, "mask is", "masks are")
-        return "\n".join([f"{masks} what the {against}.", *report.notes])
-    verb = "is what it claims" if report.unchanged == 1 else "are what they claim"
-    return f"{counted(report.unchanged, 'mask')} on {counted(report.images, 'item')} {verb} to be."
-
-
 def _scores(comparison: "Comparison") -> list[str]:
     ordered = sorted(comparison.labels.items(), key=lambda item: (item[1].iou, item[0]))
     rows = [

@@ -26,7 +26,7 @@ def look_of(
     palette: str = "safe",
     workers: int = 1,
 ) -> tuple[Preview, bytes]:
-    """What a look shows, and its PNG: a figure of the only image, else a sheet of at most `limit` (48)
+    """What a look shows, and its PNG: a figure of the only image, else a sheet of at most `limit` (48).
 
     Raises `InputError` if no image can be shown.
     """

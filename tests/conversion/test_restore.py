@@ -44,7 +44,7 @@ def test_a_changed_file_does_not_keep_the_others_from_being_restored(
     assert (done.returncode, [path.read_bytes() for path in paths].count(after + b" ")) == (4, 1)
     done = polymask_command("restore", out)
     summary = [
-        "2 annotation files put back, 0 already there.",
+        "2 annotation files put back, 0 were there already.",
         f"put back: {paths[2]}",
         f"put back: {paths[0]}",
     ]

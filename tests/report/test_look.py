@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from polymask import InputError, convert, overlay, read
+from polymask.cli.outcomes import preview_text
 from polymask.layouts.overlays.figures import caption_in, parts_of
 from polymask.report.html import preview
 from tests.conftest import SAMPLE
@@ -91,3 +92,15 @@ def test_no_image_that_can_be_shown_is_no_picture(tmp_path):
     with pytest.raises(InputError, match="harbor"):
         preview(tmp_path / "out", tmp_path / "look.png", where=["harbor*"])
     assert not (tmp_path / "look.png").exists()
+
+
+def test_what_cannot_be_shown_is_told_on_the_terminal(tmp_path):
+    """A picture has no room for it: the first images with their reasons, and how many more there are."""
+    convert(SAMPLE, tmp_path / "out")
+    (tmp_path / "out/masks/harbor.png").write_bytes(b"no PNG")
+    look = preview(tmp_path / "out", tmp_path / "look.png", images=PICTURES)
+    first, second = preview_text(look, "look.png").splitlines()
+    assert first == "2 of 3 images → look.png"
+    assert second.startswith("  could not be shown: harbor: ")
+    look.notes.extend(["a: damaged"] * 5)
+    assert preview_text(look, "look.png").splitlines()[-1] == "  … and 1 more image"
