@@ -27,6 +27,15 @@ MOST_COMMON = 16  # labels in the table of co-occurrence
 _SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to an image in words, and what it adds to the totals of a dry run."""
+
+    text: str
+    kind: str
+    count: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """The content of a report: its title, the facts of all images, and the shots of the shown images.
@@ -122,15 +131,28 @@ def _losses(conflict: Conflict) -> list[dict[str, Any]]:
     return [row for row in (*rows, nobody) if row["pixels"]]
 
 
-def change_kinds(changes: Iterable[Mapping[str, Any]], images: int) -> list[dict[str, Any]]:
-    """How many images each change happens to, the most frequent first.
+def change_kinds(rows: Iterable[Mapping[str, Any]], images: int) -> list[dict[str, Any]]:
+    """How much changes of each kind, and in how many images, the kind of most images first.
 
     Examples:
-        >>> change_kinds([{"changes": ["a new mask"]}], 4)
-        [{'what': 'a new mask', 'images': 1, 'share': 25.0}]
+        >>> change_kinds([{"changes": [Change("delete 2 polygons", "polygons to delete", 2)]}], 4)
+        [{'what': 'polygons to delete', 'count': 2, 'images': 1, 'share': 25.0}]
     """
-    kinds = Counter(what for row in changes for what in dict.fromkeys(row["changes"]))
-    return [{"what": what, "images": n, "share": 100 * n / images} for what, n in kinds.most_common()]
+    counts, images_of = Counter[str](), Counter[str]()
+    for row in rows:
+        images_of.update({change.kind for change in row["changes"]})
+        for change in row["changes"]:
+            counts[change.kind] += change.count
+    ordered = sorted(images_of, key=lambda kind: (-images_of[kind], kind))
+    return [
+        {
+            "what": kind,
+            "count": counts[kind],
+            "images": images_of[kind],
+            "share": 100 * images_of[kind] / images,
+        }
+        for kind in ordered
+    ]
 
 
 def worst_images(facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:

@@ -292,7 +292,7 @@ def test_the_changes_have_totals(tmp_path):
     convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="first")
     words = words_of(page)
     assert "2 images of 3 would change, in 1,116 pixels (1.94 % of all)." in words
-    assert "the mask changes 2 66.67 %" in words
+    assert "masks that change 2 2 66.67 %" in words
 
 
 def test_single_things_are_in_the_singular(coco_file, tmp_path):
