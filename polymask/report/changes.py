@@ -16,7 +16,7 @@ from polymask.layouts.common.lookup import painted
 from polymask.model import ImageRecord, IndexMask
 from polymask.painting.painting import Rules
 from polymask.report.html import preview_of
-from polymask.report.page import Change, Preview
+from polymask.report.page import ImageChange, Preview
 from polymask.report.shots import before_of
 from polymask.report.survey import ImageFacts, Survey, View, sampled
 
@@ -42,15 +42,15 @@ class Changes(Survey):
         """The image after the run."""
         return self.drawn(index, step)
 
-    def changes_of(self, index: int) -> list[Change]:
+    def changes_of(self, index: int) -> list[ImageChange]:
         """The changes to an image; empty for an unchanged image."""
         sets, before = self.compared(index)
         if before is None:
-            return [Change("a new mask", "new masks")]
+            return [ImageChange("a new mask", "new masks")]
         after = self.expected(index, sets)
         if before.shape != after.shape:
-            return [Change("the mask changes its size", "masks that change their size")]
-        return [Change("the mask changes", "masks that change")] if (before != after).any() else []
+            return [ImageChange("the mask changes its size", "masks that change their size")]
+        return [ImageChange("the mask changes", "masks that change")] if (before != after).any() else []
 
     def extras(self, index: int, step: int = 1) -> dict[str, Any]:
         """The changes to an image, and its present mask."""
@@ -87,7 +87,7 @@ class ItemChange:
 
     record: ImageRecord
     before: Mapping[str, bytes]
-    decisions: Sequence[Change]
+    decisions: Sequence[ImageChange]
     picture: Callable[[], bytes]
 
 
@@ -135,6 +135,6 @@ class _ItemChanges(Changes):
         masks = self.items[index].before
         return ((label, decode_png(masks[label])) for label in self.label_map.names if label in masks)
 
-    def changes_of(self, index: int) -> list[Change]:
+    def changes_of(self, index: int) -> list[ImageChange]:
         """The decisions of the run for an item."""
         return list(self.items[index].decisions)

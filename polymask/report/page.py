@@ -28,7 +28,7 @@ _SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ImageChange:
     """A change to an image in words, and what it adds to the totals of a dry run."""
 
     text: str
@@ -135,7 +135,7 @@ def change_kinds(rows: Iterable[Mapping[str, Any]], images: int) -> list[dict[st
     """How much changes of each kind, and in how many images, the kind of most images first.
 
     Examples:
-        >>> change_kinds([{"changes": [Change("delete 2 polygons", "polygons to delete", 2)]}], 4)
+        >>> change_kinds([{"changes": [ImageChange("delete 2 polygons", "polygons to delete", 2)]}], 4)
         [{'what': 'polygons to delete', 'count': 2, 'images': 1, 'share': 25.0}]
     """
     counts, images_of = Counter[str](), Counter[str]()

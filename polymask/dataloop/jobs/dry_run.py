@@ -16,7 +16,7 @@ from polymask.in_place.reconcile import Decision
 from polymask.model import IndexMask
 from polymask.report.changes import ItemChange, preview_of_items
 from polymask.report.html import write
-from polymask.report.page import Change
+from polymask.report.page import ImageChange
 from polymask.results import Report
 from polymask.wording import counted
 
@@ -51,7 +51,7 @@ def masks_of(reading: Reading, stored: Sequence[Stored]) -> dict[str, bytes]:
     return {label: encode_png(mask) for label, mask in before.items()}
 
 
-def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[Change]:
+def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[ImageChange]:
     """What a run would do to an item."""
     lines = [line for label in sorted(decisions) for line in _of_label(label, decisions[label])]
     written = [decision.write for decision in decisions.values() if decision.write]
@@ -60,16 +60,16 @@ def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> l
     if deletes and deletions:
         proven = "its mask is proven" if deletions == 1 else "their masks are proven"
         text = f"delete {counted(deletions, 'polygon')} once {proven}"
-        lines.append(Change(text, "polygons to delete", deletions))
+        lines.append(ImageChange(text, "polygons to delete", deletions))
     return lines
 
 
-def _of_label(label: str, decision: Decision) -> list[Change]:
+def _of_label(label: str, decision: Decision) -> list[ImageChange]:
     lines = []
     if decision.write:
         pixels = int(decision.write.mask.sum())
-        lines.append(Change(f"write the mask of '{label}' ({pixels:,} px)", "masks to write"))
+        lines.append(ImageChange(f"write the mask of '{label}' ({pixels:,} px)", "masks to write"))
     if decision.retract:
         count = len(decision.retract)
-        lines.append(Change(f"retract {counted(count, 'mask')} of '{label}'", "masks to retract", count))
-    return [*lines, Change(decision.problem, "problems")] if decision.problem else lines
+        lines.append(ImageChange(f"retract {counted(count, 'mask')} of '{label}'", "masks to retract", count))
+    return [*lines, ImageChange(decision.problem, "problems")] if decision.problem else lines
