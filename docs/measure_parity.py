@@ -225,28 +225,31 @@ def measure(peer: Peer, instances: Instances) -> tuple[int, int]:
 HEAD = """\
 # Parity with other tools
 
-Made by running them: `python docs/measure_parity.py ANNOTATIONS`, with the peers installed.
+polymask's own pixel rule is [`center`](rules.md#pixel-rules-pixel-rule). Other tools follow other rules. If you migrate and need
+the same masks as before, choose the rule of your old tool: each of these calls the drawing function that the tools call, so
+the masks are equal bit for bit. The figures below come from running the tools:
+`python docs/measure_parity.py ANNOTATIONS`, with the tools installed.
 
-Masks that were made elsewhere follow another pixel rule than `center`. Whoever migrates can keep it:
-each parity rule calls the very primitive that its tools call, so its masks are theirs bit for bit.
+*Half-open* means that the left end belongs to the interval and the right end does not. *Even-odd* means that a pixel inside two
+rings is outside: a ring in a ring is a hole.
 
 | `--pixel-rule` | what it does | holes of a polygon | who uses it |
 |---|---|---|---|
 | `coco` | pycocotools: edges traced on a grid of ⅕ px, columns half-open | each ring drawn by itself, combined even-odd | COCO API, Datumaro, CVAT, torchvision, detectron2, panopticapi |
-| `pil` | Pillow: coordinates truncated toward zero, boundary painted | each ring drawn by itself, combined even-odd: a hole takes its boundary with it | labelme, cityscapesScripts, IDD |
+| `pil` | Pillow: coordinates truncated toward zero, boundary painted | each ring drawn by itself, combined even-odd: the hole includes its boundary pixels | labelme, cityscapesScripts, IDD |
 | `cv2-trunc` | OpenCV: coordinates truncated toward zero, boundary painted | `fillPoly` gets all rings: even-odd, a hole's boundary stays painted | dtlpy `from_polygon`, supervision, Ultralytics, Labelbox, FiftyOne |
 | `cv2-round` | OpenCV: coordinates rounded, halves to even, boundary painted | as `cv2-trunc` | imantics, dtlpy `show` |
 | `skimage` | scikit-image: a pixel is in when its upper left corner is, edges included | each ring drawn by itself, combined even-odd | notebooks |
 
-Parts are united under every rule. imantics and FiftyOne hand an instance's parts to `fillPoly` all at once,
-so parts that overlap cancel out: `--holes even-odd` reproduces that. Coordinates may reach ±2²⁰ px, and a `coco` boundary may be 13 million
-px long: beyond, the primitives overflow or crash, so polymask refuses (`GeometryError`); `center` has no
-such limit. `skimage` needs `pip install 'polymask[parity]'`. Pillow's fill has changed between releases,
-so under `pil` each line of manifest.jsonl names its version, and masks made with another one are
-not taken for the same.
-
-Ultralytics and FiftyOne call `fillPoly` on truncated coordinates as supervision does, and resize or crop
-masks afterwards, which no rule reproduces. IDD's scripts draw as cityscapesScripts do. These three were not run.
+- Under every rule, an instance gets the union of its parts. imantics and FiftyOne instead pass all parts to `fillPoly` at once, so
+  overlapping parts cancel out; `--holes even-odd` reproduces that.
+- Coordinates may reach ±2²⁰ px, and a boundary under `coco` may be 13 million px long. Beyond that, the drawing functions
+  overflow or crash, so polymask refuses (`GeometryError`). `center` has no such limit.
+- `skimage` needs `pip install 'polymask[parity]'`.
+- Pillow's fill changes between releases. So under `pil` each line of `manifest.jsonl` names Pillow's version, and a mask made with
+  another version counts as different.
+- Three tools were not run: Ultralytics and FiftyOne call `fillPoly` on truncated coordinates as supervision does, then resize or crop
+  the masks, which no rule reproduces; IDD's scripts draw as cityscapesScripts do.
 
 """
 
@@ -266,7 +269,8 @@ def page(path: str) -> tuple[str, int]:
         rows.append(f"| `{peer.rule}` | {peer.tool} | {installed} | {cells} |")
     head = (
         f"Measured on {len(of_file):,} polygon instances of COCO (real annotations) and {len(drawn):,} random "
-        "ones: up to three parts, floats, halves and whole numbers, in and out of the frame.\n\n"
+        "ones (up to three parts; coordinates that are floats, halves or whole numbers, inside and outside of "
+        "the frame).\n\n"
         "| rule | peer | version | real: px painted | px that differ | random: px painted | px that differ |\n"
         "|---|---|---|---|---|---|---|\n"
     )
