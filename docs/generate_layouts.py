@@ -16,30 +16,38 @@ HERE = Path(__file__).parent / "layouts"
 SAMPLE = "fixtures/shapes/instances.json"
 MADE = "Made from the layouts' own tables by `python docs/generate_layouts.py`."
 INTRODUCTION = """\
-`--to LAYOUT` chooses how masks are laid out. Beside every layout lie `labels.json` (names, values,
-colors, background and void), `id2label.json` (names by the values that the masks of that layout hold, as
-Hugging Face's models read it; of layouts whose masks hold no values, by the label map's) and
-`manifest.jsonl` (a line an image: the digest of its pixels, and the rules that it was painted by).
-[Training](../training.md#hugging-face) tells what becomes of 255 there.
+A layout is the way masks lie in a folder: their file names, their pixel values, the tables beside them.
+`--to LAYOUT` chooses it. Words such as [index mask](../glossary.md#index-mask),
+[instance](../glossary.md#instance) and [void](../glossary.md#void) are in the glossary; *paint order* is the
+order in which instances are painted, the last on top; a *palette PNG* stores one byte a pixel and a color for
+each value. Every layout comes with three files:
 
-**Several runs.** Runs into one folder add to it: train then val, one `--shard` after another, `--where`
-twice. Lists, `data.yaml`, `annotations.json` and the like hold the images of all of them, and the folder is
-the one that a single run would have made. What would make a table false for the masks that are there is
-refused before anything is written, and a second annotation file takes no mask of the first away unless
-`--overwrite` is given.
+- `labels.json`: the labels' names, values and colors, and the values of background and void.
+- `id2label.json`: the name of each value in the masks, in the form that Hugging Face's models read. If the
+  masks hold no values, it uses those of the [label map](../glossary.md#label-map).
+  [Training](../training.md#hugging-face) explains what these models do with 255.
+- `manifest.jsonl`: a line for each image, with the [digest](../glossary.md#digest) of its pixels and the
+  rules by which it was painted.
 
-**Splits.** `--split NAME` says which split the images belong to. `--split-ratio 0.8,0.1,0.1 --seed N`
-draws train, val and test: a digest of the seed and an image's name is a fraction from 0 to 1, and where it
-falls among the shares tells the split. So neither order nor `--workers` matters, and an image never moves,
-whether `--where` chooses some or the data grows; the sizes are the shares' on the average. Layouts with
-lists or folders of splits use theirs; the others get `splits/train.txt` and so on, one name a line.
+**Several runs.** A run into an existing folder adds to it: train and then val, one `--shard` after another,
+one `--where` after another. Lists, `data.yaml`, `annotations.json` and the like then hold the images of all
+runs, as if one run had written everything. A run that would make such a table wrong for masks that are there
+already is refused before anything is written. A second annotation file does not replace masks of the first,
+unless you pass `--overwrite`.
 
-**Readers.** [Who reads which layout](../consumers.md) tells which loaders and scorers were run on what is
-written, and with which lines. Loaders that look for one suffix get their pictures with `--copy-images
---picture-format jpg` or `png`; a note tells where that is so.
+**Splits.** `--split NAME` names the split that the images belong to. `--split-ratio 0.8,0.1,0.1 --seed N`
+distributes them over train, val and test: a hash of seed and image name gives a number from 0 to 1, here
+below 0.8 for train, below 0.9 for val, else test. So an image's split depends on nothing else: not on the
+order, `--workers`, `--where` or the other images. The splits therefore have about the sizes that you asked
+for, not exactly. Layouts with lists or folders of splits use these; the others get `splits/train.txt` and so
+on, one name a line.
 
-**Read back.** `polymask compare`, `verify` and `stats` read all of these layouts, their own
-and other tools', and any folder of gray or palette PNGs.
+**Readers.** [Who reads which layout](../consumers.md) lists the loaders and scorers that were run on each
+layout, with the code. Some loaders look for a single suffix; convert their pictures with `--copy-images
+--picture-format jpg` or `png`. The run prints a note if you need it.
+
+**Read back.** `polymask compare`, `verify` and `stats` read all of these layouts, whether polymask or another
+tool wrote them, and any folder of gray or palette PNGs.
 """
 FENCES = {".json": "json", ".jsonl": "json", ".py": "python", ".yaml": "yaml", ".txt": "text"}
 

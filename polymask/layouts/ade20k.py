@@ -67,15 +67,15 @@ FACTS = LayoutFacts(
         ("1 … 254", "labels"),
         (
             "255",
-            "void, which stays void when mmsegmentation, SegFormer or BEiT reduce zero; MaskFormer's "
-            "family makes 254 of it (see Training, Hugging Face)",
+            "void, which stays void when mmsegmentation, SegFormer or BEiT reduce the zero label; "
+            "MaskFormer and its relatives turn it into 254 (see Training, Hugging Face)",
         ),
     ),
     limits=(
-        "8 bit: label maps with values above 255 are refused.",
-        "objectInfo.txt has no room for a tab, a line break or outer spaces in a label.",
+        "The masks have 8 bits, so label maps with values above 255 are refused.",
+        "objectInfo.txt cannot hold labels with a tab, a line break or outer spaces.",
     ),
-    read_back="As it is; labels.json, else objectInfo.txt, names the values.",
+    read_back="Unchanged; labels.json names the values, or without it objectInfo.txt.",
     shown="objectInfo.txt",
 )
 

@@ -10,7 +10,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import InputError, LabelError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions
-from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
+from polymask.layouts.common.facts import LABEL_MASKS, SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -30,7 +30,7 @@ FACTS = LayoutFacts(
     source="polymask's own",
     files=(
         ("masks/<name>/<label>.png", "the union of the label's instances, gray, 8 bit"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(("masks", "0 outside, 255 inside; masks of different labels may overlap"),),
     limits=(

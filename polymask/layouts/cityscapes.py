@@ -24,7 +24,7 @@ from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, Ci
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.cityscapes_instances import instance_ids, polygons_json
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
@@ -60,34 +60,34 @@ FACTS = LayoutFacts(
         ("gtFine/<split>/<city>/<id>_gtFine_color.png", "colors, RGB"),
         (
             "gtFine/<split>/<city>/<id>_gtFine_polygons.json",
-            "the objects, if all used labels are labels of Cityscapes, and the source is no such file itself",
+            "the objects as polygons, if Cityscapes has all used labels and the source is no such file",
         ),
         ("id2label.json", "the names of the label ids"),
         ("id2label_trainIds.json", "the names of the train ids"),
         ("leftImg8bit/<split>/<city>/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(
-        ("labelIds", "Cityscapes' ids if all used labels are labels of Cityscapes, else label map values"),
-        ("labelTrainIds", "Cityscapes' train ids, else 0 … K - 1 in value order; 255 is ignored"),
+        ("labelIds", "Cityscapes' ids if Cityscapes has all used labels, else the label map's values"),
+        ("labelTrainIds", "likewise Cityscapes' train ids, else 0 … K - 1 by value; 255 is ignored"),
         (
             "instanceIds",
-            "id · 1000 + n, n from 0 in paint order; for crowds and labels without instances the id",
+            "id · 1000 + n, n from 0 in paint order; just the id for crowds and labels without instances",
         ),
         ("unlabeled", "0 in labelIds, 255 in labelTrainIds: background, and void under Cityscapes' table"),
     ),
     limits=(
-        "8 bit: label maps with values above 255 are refused.",
-        "Instance ids of values above 64 need over 16 bits: none are written, --instances refuses.",
-        "1,000 instances of a label in one image.",
-        "Objects of *_polygons.json are rings; seams, lines there and back, join holes and parts. Runs, and "
-        "under --border, --overlap void or another pixel rule all that is visible, are traced around pixels.",
-        "The city is the image's folder, else what is before `_<number>_<number>` in its name, else `all`.",
-        "`license plate`, which Cityscapes does not paint, is unlabeled.",
-        "IDD's labels use the label map's values here: `--to idd` has its own ids and Cityscapes'.",
+        "The masks have 8 bits, so label maps with values above 255 are refused.",
+        "With a value above 64, instance ids exceed 16 bits: none are written, --instances is refused.",
+        "At most 1,000 instances of a label in one image.",
+        "In *_polygons.json, seams (lines there and back) join holes and parts to one ring. Runs, and all objects "
+        "under --border, --overlap void or a pixel rule other than center, are traced along pixel edges.",
+        "The city is the image's folder; else `bonn` in names like `bonn_000001_000019`; else `all`.",
+        "Cityscapes does not paint `license plate`: it is unlabeled.",
+        "IDD's labels get the label map's values here; `--to idd` writes IDD's ids and Cityscapes'.",
     ),
-    read_back="labelIds, turned back into the label map's values; without labels.json, by Cityscapes' table. "
-    "Under that table void comes back as background.",
+    read_back="labelIds, turned back into the label map's values; without labels.json, Cityscapes' table "
+    "names them. Where the ids are Cityscapes', void comes back as background.",
 )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from polymask.errors import FormatError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, picture_name
-from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
+from polymask.layouts.common.facts import LABEL_MASKS, SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.shared_files import require_rows
@@ -46,7 +46,7 @@ FACTS = LayoutFacts(
             "where there are splits: those images and annotations, with the same ids",
         ),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(("category_id", "the label map's values; masks of different labels may overlap"),),
     limits=("Overlap rules, void and borders do not apply: every label keeps all its pixels.",),

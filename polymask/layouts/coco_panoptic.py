@@ -23,7 +23,7 @@ from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LimitError, NotFound, no_such_label
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, picture_name
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, without_void
 from polymask.layouts.common.panoptic_json import Segment, decoded, from_categories, rows_of
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
@@ -52,26 +52,25 @@ FACTS = LayoutFacts(
         ),
         (
             "annotations/panoptic_<split>.json",
-            "the split's images in order of name, with ids that no other split's have, categories, and each "
-            "segment's id, category, area, box and iscrowd; "
-            "a next run adds its images",
+            "the split's images in order of name (ids are unique across splits), the categories, and each "
+            "segment's id, category, area, box and iscrowd; later runs add their images",
         ),
         ("categories.json", "the categories alone, as panopticapi's scripts take them"),
         ("id2label.json", "the names of the category ids"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(
-        ("id", "n for the n-th instance in paint order; 0, black, is unlabeled"),
+        ("id", "n for the n-th instance in paint order; 0 (black) is unlabeled"),
         ("category_id", "the label map's values"),
-        ("isthing", "0 for the labels of `--stuff`, which have one segment an image, else 1"),
+        ("isthing", "0 for the labels of `--stuff`, each one segment an image; else 1"),
     ),
     limits=(
         "Background and void are both unlabeled.",
-        "65,535 instances an image.",
-        "Instances that are wholly painted over have no segment.",
-        "panopticapi's scorer divides by the number of things and of stuff that it meets, so it needs both: "
-        "name the stuff with `--stuff LABEL`.",
+        "At most 65,535 instances an image.",
+        "An instance that others cover completely has no segment.",
+        "Things are labels with instances (cars), stuff are labels without (sky). panopticapi's scorer "
+        "averages over both and fails if one is missing: name the stuff with `--stuff LABEL`.",
     ),
     read_back="As index masks of the categories; void comes back as background.",
 )

@@ -16,7 +16,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
@@ -62,14 +62,14 @@ FACTS = LayoutFacts(
         ("id2label.json", "the names of the pixel map's values: ids minus one"),
         ("id2label_trainIds.json", "the names of the train ids"),
         ("images/<split>/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(
         ("0 … 254", "the label map's value minus one; with `--ids source`, the category id minus one"),
         ("train ids", "the labels' places in the order of their ids, from 0: `METAINFO`'s `classes`"),
         ("255", "unlabeled: background and void"),
     ),
-    limits=("8 bit: label maps with values above 255 are refused.",),
+    limits=("The masks have 8 bits, so label maps with values above 255 are refused.",),
     read_back="As index masks of the ids; void comes back as background.",
     shown="labels.txt",
 )

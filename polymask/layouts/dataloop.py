@@ -17,7 +17,7 @@ from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.errors import FormatError, InputError, LimitError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions
-from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
+from polymask.layouts.common.facts import LABEL_MASKS, SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -45,7 +45,7 @@ FACTS = LayoutFacts(
     files=(
         ("json/<name>.json", "the item's annotations, with a `binary` annotation added for each label"),
         ("items/<name>", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(
         ("coordinates", "RGBA PNG in base64: the label's color and alpha 255 in the mask, else all zero"),

@@ -29,18 +29,18 @@ FACTS = LayoutFacts(
     title="Hugging Face imagefolder",
     source="Hugging Face datasets, Create an image dataset, ImageFolder",
     files=(
-        ("<split>/masks/<name>.png", "the index mask: gray, 8 bit while values and void fit, else 16 bit"),
-        ("<split>/metadata.jsonl", "a line an image: the paths of picture and mask beside it"),
+        ("<split>/masks/<name>.png", "the index mask: gray; 8 bit if all values and void fit, else 16 bit"),
+        ("<split>/metadata.jsonl", "a line for each image: the paths of its picture and its mask"),
         ("<split>/images/", "with --copy-images: the pictures"),
     ),
     values=(("masks", "0 background, the label map's values, 255 void (65535 in 16 bit)"),),
     limits=(
         '`datasets.load_dataset("imagefolder", data_dir=DEST)` needs the pictures: add --copy-images, or put '
-        "them there. `val` is its split `validation`.",
-        "It knows train, val and test; a --split of another name goes to a DEST of its own.",
-        "The values' names are not in the dataset: take them from id2label.json.",
+        "them into `<split>/images/`. It calls the split `val` `validation`.",
+        "`datasets` knows only train, val and test: give a --split of another name its own DEST.",
+        "The dataset does not hold the labels' names: take them from id2label.json.",
     ),
-    read_back="As it is; labels.json names the values.",
+    read_back="Unchanged; labels.json names the values.",
     shown="train/metadata.jsonl",
 )
 

@@ -25,7 +25,7 @@ from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, cityscapes
 from polymask.layouts.cityscapes import MOST_ID
 from polymask.layouts.common.cityscapes_instances import MOST_INSTANCES
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
@@ -60,7 +60,7 @@ FACTS = LayoutFacts(
             "the names of the ids of level 3 and of Cityscapes; labels that share an id are joined",
         ),
         ("leftImg8bit/<split>/<drive>/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        SPLIT_LISTS,
     ),
     values=(
         ("labelids", "IDD's ids, road 0 and unlabeled 35; other labels: the label map's values"),
@@ -69,7 +69,7 @@ FACTS = LayoutFacts(
         ("instanceids", "id · 1000 + n; for crowds and labels without instances the id"),
     ),
     limits=(
-        "8 bit: label maps with values above 255 are refused.",
+        "The masks have 8 bits, so label maps with values above 255 are refused.",
         "With a label that IDD lacks, only labelids are written, and instanceids where 16 bits hold them.",
         "The drive is the image's folder, else chosen as the city in the layout `cityscapes`.",
         "`vehicle fallback` has the csId 355 in the public table, too large for 8 bits: it is 255.",

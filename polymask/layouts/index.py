@@ -10,7 +10,7 @@ from dataclasses import replace
 from polymask.codecs.painted_png import Encoding, encode
 from polymask.labels.label_map import VOID_16
 from polymask.layouts import Drawn, LayoutOptions
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import gray, gray_mask
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import split_lists
@@ -24,16 +24,16 @@ FACTS = LayoutFacts(
     title="Index masks",
     source="polymask's own",
     files=(
-        ("masks/<name>.png", "the index mask: gray, 8 bit while values and void fit, else 16 bit"),
+        ("masks/<name>.png", "the index mask: gray; 8 bit if all values and void fit, else 16 bit"),
         ("instances/<name>.png", "with --instances: instance ids, gray, 16 bit"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(
         ("masks", "0 background, the label map's values, 255 void (65535 in 16 bit)"),
         ("instances", "0 background, n for the n-th instance in paint order, 65535 void"),
     ),
-    limits=("65,534 instances an image with --instances.",),
-    read_back="As it is. A folder of gray or palette PNGs of another tool is read in the same way.",
+    limits=("With --instances, an image has at most 65,534 instances.",),
+    read_back="Unchanged. A folder of gray or palette PNGs from another tool is read the same way.",
     shown="labels.json",
 )
 

@@ -38,16 +38,16 @@ FACTS = LayoutFacts(
         ("reduce_zero_label=False", "0 is background, a class like the others: use METAINFO"),
         (
             "reduce_zero_label=True",
-            "the loader turns 0 into 255, which is ignored, and every other value into itself minus one: "
-            "use METAINFO_REDUCED",
+            "the loader turns 0 into 255, which is ignored, and lowers every other value by one: use "
+            "METAINFO_REDUCED",
         ),
-        ("255", "void: mmsegmentation's ignore_index, under both"),
+        ("255", "void: mmsegmentation's ignore_index, in both cases"),
     ),
     limits=(
-        "8 bit: label maps with values above 255 are refused.",
-        "Classes are counted, so values without a label are named `unused-<value>`.",
+        "The masks have 8 bits, so label maps with values above 255 are refused.",
+        "Classes are numbered without gaps, so a value without a label gets the name `unused-<value>`.",
     ),
-    read_back="As it is; labels.json names the values.",
+    read_back="Unchanged; labels.json names the values.",
     shown="dataset.py",
 )
 

@@ -55,7 +55,10 @@ FACTS = LayoutFacts(
     files=(
         ("labelsTr/<case>.png", "the mask, gray, 8 bit"),
         ("dataset.json", "channels, labels with their values, the number of training cases, the file ending"),
-        ("splits_final.json", "where there are train and val: put it into nnUNet_preprocessed's folder"),
+        (
+            "splits_final.json",
+            "if there are train and val; move it into the dataset's folder in nnUNet_preprocessed",
+        ),
         ("labelsTs/<case>.png", "the masks of the split test"),
         ("id2label.json", "the names of the values"),
         ("imagesTr/, imagesTs/<case>_0000.png", "with --copy-images: the pictures, RGB, 8 bit"),
@@ -66,13 +69,13 @@ FACTS = LayoutFacts(
         ("K + 1", "with --void-as ignore: void, which nnU-Net calls ignore"),
     ),
     limits=(
-        "A mask with void is refused unless --void-as says what it becomes.",
-        "More than 254 labels are refused, and a label called `ignore`.",
+        "A mask with void is refused, unless --void-as says what void becomes.",
+        "More than 254 labels, or a label called `ignore`, are refused.",
         "nnU-Net wants DEST to be called `DatasetXXX_Name`.",
-        "All pictures have one ending and three channels: other formats than PNG, gray and palette pictures "
-        "are stored anew; those of more than 8 bits, or with transparency, fail.",
+        "All copied pictures are PNG with three channels. Other formats, gray and palette pictures are "
+        "converted; pictures with more than 8 bits or with transparency fail.",
     ),
-    read_back="By dataset.json, turned back into the label map's values; ignore is void.",
+    read_back="By dataset.json, turned back into the label map's values; `ignore` is void.",
     shown="dataset.json",
 )
 

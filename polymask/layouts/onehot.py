@@ -20,7 +20,7 @@ from polymask.codecs.zip import zipped
 from polymask.errors import FormatError, LimitError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import SPLIT_LISTS, LayoutFacts
 from polymask.layouts.common.lookup import names_by_value
 from polymask.layouts.common.read_back import (
     Folder,
@@ -45,7 +45,7 @@ FACTS = LayoutFacts(
     files=(
         ("onehot/<name>.npz", "`mask`, H × W × K uint8, and `values`, K uint16: each channel's value"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
+        SPLIT_LISTS,
     ),
     values=(
         ("channel 0", "background"),

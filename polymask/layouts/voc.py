@@ -39,7 +39,7 @@ FACTS = LayoutFacts(
         ("SegmentationClass/<name>.png", "the index mask as a palette PNG"),
         ("SegmentationObject/<name>.png", "with --instances: instance ids as a palette PNG"),
         ("ImageSets/Segmentation/<split>.txt", "the names of each split"),
-        ("ImageSets/Segmentation/trainval.txt", "those of train and val, in order of name"),
+        ("ImageSets/Segmentation/trainval.txt", "the names of train and val together, in alphabetical order"),
         (
             "labelmap.txt",
             "name, color, parts and actions of background, labels and void (`__ignore__`), as CVAT writes it",
@@ -51,14 +51,14 @@ FACTS = LayoutFacts(
         ("SegmentationObject", "0 background, n for the n-th instance in paint order, 255 void"),
     ),
     limits=(
-        "8 bit: label maps with values above 255 are refused.",
-        "labelmap.txt has no room for a colon, a line break, a leading # or outer spaces in a label.",
-        "An image of more than 254 instances has 16 bit gray object masks, void 65535.",
+        "The masks have 8 bits, so label maps with values above 255 are refused.",
+        "labelmap.txt cannot hold labels with a colon, a line break, a leading # or outer spaces.",
+        "The SegmentationObject mask of an image with more than 254 instances is 16 bit gray, void 65535.",
         "VOC's own masks have a void border of 5 px: add --border 5.",
-        "torchvision's `VOCSegmentation(ROOT)` reads DEST as it is where DEST is `ROOT/VOCdevkit/VOC2012` "
-        "and its pictures are JPEGs: add --copy-images --picture-format jpg.",
+        "torchvision's `VOCSegmentation(ROOT)` reads DEST unchanged if DEST is `ROOT/VOCdevkit/VOC2012` and "
+        "the pictures are JPEGs: add --copy-images --picture-format jpg.",
     ),
-    read_back="As it is; labels.json, else labelmap.txt in the order of its lines, names the values.",
+    read_back="Unchanged. labels.json names the values, or without it labelmap.txt, in the order of its lines.",
     shown="labelmap.txt",
 )
 

@@ -53,10 +53,10 @@ FACTS = LayoutFacts(
         ("255", "void: ignored by loss and metrics"),
     ),
     limits=(
-        "8 bit: label maps with values above 255 are refused.",
-        "Classes are counted, so values without a label are named `unused-<value>`.",
+        "The masks have 8 bits, so label maps with values above 255 are refused.",
+        "Classes are numbered without gaps, so a value without a label gets the name `unused-<value>`.",
     ),
-    read_back="As it is; labels.json, else the YAML, names the values.",
+    read_back="Unchanged; labels.json names the values, or without it the YAML.",
     shown="data.yaml",
 )
 

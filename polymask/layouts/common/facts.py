@@ -3,9 +3,15 @@
 from dataclasses import dataclass
 
 LABEL_MASKS = (
-    "As label masks: `verify --source`, `compare` and `stats` see all pixels of each label, also below "
-    "others. An index mask made from them (training, overlays) has later labels of the label map on top."
+    "As label masks: `verify --source`, `compare` and `stats` see all pixels of each label, even those below "
+    "others. In an index mask made from them (training, overlays), later labels of the label map are on top."
 )
+SPLIT_LISTS = (
+    "splits/<split>.txt",
+    "the names in each split; written with --split-ratio, a --split other than train, or if the source has "
+    "splits",
+)
+"""The lists of a layout that has no other place for splits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
