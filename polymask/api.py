@@ -41,13 +41,13 @@ def convert(
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
     `source` and `dest` are paths, URLs such as `s3://bucket/folder`, or
-    `dataloop://PROJECT/DATASET[/folder]`; `source` may be image records too, from any iterable, which are
-    all looked at before anything is written. A dataset without `dest` is converted in place. With an
-    `executor` of any library, its processes open the source themselves.
+    `dataloop://PROJECT/DATASET[/folder]`. `source` may also be an iterable of image records; all of them are
+    checked before anything is written. A dataset without `dest` is converted in place. `executor`, a
+    `concurrent.futures.Executor` of any library, does the work; its processes open the source themselves.
 
-    Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
-    the disk or the service fails, `Locked` where another run holds DEST. Images that fail alone are
-    the report's `failures`.
+    Raises `InputError` for input that cannot be used (nothing was written), `BackendError` if the disk or
+    the service fails, and `Locked` if another run holds `dest`. If single images fail, the run goes on, and
+    they are the report's `failures`.
 
     Examples:
         >>> import tempfile

@@ -151,8 +151,8 @@ class Instance:
 class ImageRecord:
     """One image's annotations: `name` as in the source, `frame` (height, width) in pixels.
 
-    `etag` changes whenever the source's record does. `picture`, where a reader knows it, gives the bytes
-    of the image's own file, or None; it is no part of what the record is, and is not pickled with it.
+    `etag` changes whenever the source's record does. `picture`, if the reader knows it, is a function
+    that gives the bytes of the image's file, or None; it is neither compared nor pickled with the record.
 
     Examples:
         >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame

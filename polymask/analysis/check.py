@@ -41,10 +41,10 @@ def check(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Findings:
-    """All oddities of an annotation file, image by image; with `images`, of its pictures too.
+    """What is odd about an annotation file, image by image; with `images`, about its pictures too.
 
-    `labels` are the labels that the annotations should have; `split` looks at the images of that split
-    only; `reading` are the options of reading. Raises `FormatError` where the file as a whole cannot be
+    `labels` are the labels that the annotations should have; `split` takes the images of that split
+    only; `reading` are further options of reading. Raises `FormatError` where the file as a whole cannot be
     read. Notebooks show the findings as tables.
 
     Examples:

@@ -155,16 +155,17 @@ def compare(
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a
-    label file, a label map, names for the values from 1 on, or {name: value}; `split` compares the images
-    of that split only, which one set may tell for both; `reading` are the options of reading. Pixels that
-    are void in `truth` do not count, nor do labels that the scorers of its layout do not evaluate
-    (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs, nor do the labels to `ignore`: where
-    `truth` has them, pixels do not count, and they have no score. Background has no score without
-    `with_background`. Labels are matched by name.
+    label file, a label map, names for the values from 1 on, or {name: value}. `split` compares the images
+    of that split only; if only one set has splits, they hold for both. `reading` are further options of
+    reading. Labels are matched by name.
 
-    Where a side has a mask for each label, each label is scored by its mask, even where other labels cover
-    it; annotations on the other side then give label masks too. An index mask gives a label only the pixels
-    of its value: pixels that TRUTH has below another label are missing there, and lower the score.
+    These pixels of `truth` do not count: void; labels that the scorers of its layout do not evaluate (such as
+    unlabeled in Cityscapes and ADE20K), so that the scores equal theirs; and the labels in `ignore`, which
+    have no score. Background has a score only `with_background`.
+
+    Where a side has a mask for each label, each label is scored by its whole mask, even where other labels
+    cover it; annotations on the other side then give label masks too. An index mask holds only the label on
+    top: pixels that `truth` has below another label count as missed, and lower the score.
 
     Raises `InputError` where the sets have no image in common, `LabelError` for a label to `ignore` that
     neither has, `LimitError` above `limits`.

@@ -150,7 +150,7 @@ def read(
 
     `labels` names classes that the source only numbers; `split` takes the images of that split only;
     `reading` holds further reading options, for example `images`, `only` and `where`. The whole file is
-    checked before the first record is yielded. A record's `picture()` reads its picture, where that is found.
+    checked before the first record is yielded. `record.picture()` reads the picture, if there is one.
     Raises `FormatError` with the file and the JSON path of the fault.
 
     Examples:

@@ -15,8 +15,8 @@ from polymask.provenance.claims import Mask, digest_of, key_of, same_label
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Evidence, read back from the sink, that a mask is stored: its key, the digest of its
-    decoded pixels, and where it lies."""
+    """Evidence that a mask is stored, from reading it back: its key, the digest of its decoded
+    pixels, and where it lies."""
 
     key: str
     digest: str

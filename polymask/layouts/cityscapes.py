@@ -80,8 +80,8 @@ FACTS = LayoutFacts(
         "The masks have 8 bits, so label maps with values above 255 are refused.",
         "With a value above 64, instance ids exceed 16 bits: none are written, --instances is refused.",
         "At most 1,000 instances of a label in one image.",
-        "In *_polygons.json, seams (lines there and back) join holes and parts to one ring. Runs, and all objects "
-        "under --border, --overlap void or a pixel rule other than center, are traced along pixel edges.",
+        "In *_polygons.json, seams (lines there and back) join holes and parts to one ring. Runs, and under "
+        "--border, --overlap void or a pixel rule other than center all objects, follow the edges of pixels.",
         "The city is the image's folder; else `bonn` in names like `bonn_000001_000019`; else `all`.",
         "Cityscapes does not paint `license plate`: it is unlabeled.",
         "IDD's labels get the label map's values here; `--to idd` writes IDD's ids and Cityscapes'.",

@@ -106,13 +106,13 @@ def overlay(
     *,
     label_map: Labels | None = None,
 ) -> Pixels:
-    """(height, width, 3) uint8: a record's mask over its picture, see-through, with outlines; to look at.
+    """A record's mask over its picture, transparent and with outlines, for people: (height, width, 3) uint8.
 
-    `image` is a (height, width) or (height, width, 3 or 4) uint8 array, a picture of Pillow, or a file's
-    path, whose EXIF orientation is heeded; it is scaled to the record's frame. Without one the mask lies on
-    gray. Colors are those of `label_map` (a `LabelMap`, a label file, names, {name: value}), else such as
-    the color-blind can tell apart. Raises `InputError` for what is no picture, `LabelError` for a label
-    that is not in the map.
+    `image` is a (height, width) or (height, width, 3 or 4) uint8 array, a Pillow image, or the path of a
+    picture, which is turned by its EXIF orientation. It is scaled to the record's frame; without it, the mask
+    lies on gray. Colors are those of `label_map` (a `LabelMap`, a label file, names, {name: value}), or
+    without it colors that color-blind people can tell apart. Raises `InputError` for what is no picture,
+    `LabelError` for a label that is not in the map.
 
     Examples:
         >>> from polymask import ImageRecord, Instance, Polygon

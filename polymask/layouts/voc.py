@@ -58,7 +58,7 @@ FACTS = LayoutFacts(
         "torchvision's `VOCSegmentation(ROOT)` reads DEST unchanged if DEST is `ROOT/VOCdevkit/VOC2012` and "
         "the pictures are JPEGs: add --copy-images --picture-format jpg.",
     ),
-    read_back="Unchanged. labels.json names the values, or without it labelmap.txt, in the order of its lines.",
+    read_back="Unchanged. labels.json names the values, or without it labelmap.txt, line by line.",
     shown="labelmap.txt",
 )
 

@@ -19,7 +19,7 @@ class Progress(Protocol):
 class ProgressBar:
     """A bar for notebooks and terminals alike: `polymask.convert(…, progress=polymask.ProgressBar())`.
 
-    It is tqdm's, of the kind that the place shows (`tqdm.auto`), and ends with what it counts.
+    It is the bar of `tqdm.auto`, which suits the place, and closes when all images are done.
 
     Examples:
         >>> bar = ProgressBar()

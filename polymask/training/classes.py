@@ -17,7 +17,7 @@ from polymask.training.sizes import Array
 
 
 def class_values(label_map: LabelMap) -> tuple[int, ...]:
-    """The values that a model learns: background, then the labels in order; not void.
+    """The values that a model learns: background, then the labels in the label map's order, without void.
 
     Examples:
         >>> class_values(LabelMap.from_names(["cat", "dog"]))
@@ -27,10 +27,10 @@ def class_values(label_map: LabelMap) -> tuple[int, ...]:
 
 
 def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:
-    """A (height, width) mask as (height, width, K) planes of 0 and 1.
+    """A (height, width) mask as (height, width, K) uint8 planes of 0 and 1, one for each class.
 
-    `classes` are the K values in order, or the number K for 0 … K - 1. Any other value, such as void, is
-    0 in all planes. Raises `LabelError` for repeated or missing classes.
+    `classes` are the values of the K planes in order, or the number K for 0 … K - 1. A pixel of any other
+    value, such as void, is 0 in all planes. Raises `LabelError` if `classes` is empty or repeats a value.
 
     Examples:
         >>> one_hot(np.array([[0, 2, 255]], np.uint8), 3).tolist()
@@ -53,9 +53,10 @@ def _values(classes: int | Sequence[int]) -> NDArray[np.int64]:
 def one_hot_to_index(
     planes: Array, classes: int | Sequence[int], *, void: int = VOID_8
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """The (height, width) mask of (height, width, K) planes: the class of the largest; all 0 is `void`.
+    """The (height, width) mask of (height, width, K) planes: each pixel gets the class of its largest plane.
 
-    The planes may be probabilities too. Raises `LabelError` where their number is not that of `classes`.
+    Pixels that are 0 in all planes become `void`. The planes may be probabilities too. `classes` are the
+    values of the planes, as in `one_hot`. Raises `LabelError` if there are not as many classes as planes.
 
     Examples:
         >>> one_hot_to_index(np.array([[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]), 3).tolist()
@@ -69,9 +70,10 @@ def one_hot_to_index(
 
 
 def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A (height, width, 3) mask in colors as (height, width) uint8: row n of `colors` becomes n.
+    """A (height, width, 3) mask in colors as (height, width) uint8: the color in row n of `colors` becomes n.
 
-    The first of equal rows counts. Raises `LabelError` for a color without a row, and names its pixel.
+    A color that stands in several rows becomes the first of them. Raises `LabelError`, with the pixel's row
+    and column, for a color that is not in `colors`.
 
     Examples:
         >>> from polymask.training import voc_colors
@@ -106,11 +108,12 @@ def class_weights(
 ) -> Mapping[str, float]:
     """Weights of background and the labels for a loss: rare labels count more, absent labels 0.
 
-    `counted` is what `stats` gives, or a converted folder, of which `split` takes one split; `labels`
-    names the values where the folder does not. Raises `InputError` for a split that does not exist.
+    `counted` is the result of `stats`, or the path of a converted folder; of a folder, `split` takes one
+    split, and `labels` names the values where the folder does not. A label's frequency is the number of its
+    pixels divided by the number of all pixels in the images that show it. Its weight is the median of all
+    frequencies divided by its own. The order is that of `class_values`. Raises `InputError` for a split that
+    does not exist.
 
-    A weight is the median of all frequencies divided by the label's frequency: its pixels divided by all
-    pixels of the images that have it. The order is that of `class_values`.
     Source: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", ICCV 2015,
     section 6.3.2 (median frequency balancing).
 

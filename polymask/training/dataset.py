@@ -19,14 +19,18 @@ from polymask.training.sizes import Array
 
 
 class MaskDataset(Sequence[Any]):
-    """Pictures below `images` with their masks in `dest`, a converted folder of any layout, by name.
+    """The masks of a converted folder of any layout, `dest`, each with the picture of its name in `images`.
 
-    With a `split`, such as "train", they are those of that split. Item i is a ((height, width, 3),
-    (height, width) uint8 or uint16) pair, or the result of `transform`. Pictures are turned by EXIF like
-    their masks; they are uint8, or, with more than 8 bits, uint16, int32 or float32 with unchanged values.
-    A pickled dataset contains its paths and opens them again, so that any number of loader processes may
-    share it. Raises `NotFound` where a mask has no picture, `InputError` for a split that does not exist, and
-    where a picture and its mask differ in size, `LimitError` for either above `limits`.
+    Item i is the pair (picture, mask), or what `transform(picture, mask)` returns. The mask is (height,
+    width) uint8 or uint16, the picture (height, width, 3) uint8; pictures of more than 8 bits are uint16,
+    int32 or float32 with unchanged values. Pictures are turned by EXIF like their masks. `split`, such as
+    "train", takes the images of that split only; `labels` names the values where the folder does not. A
+    pickled dataset holds its paths only and opens them again, so any number of worker processes may use it.
+
+    Raises:
+        NotFound: A mask has no picture, or a folder does not exist.
+        InputError: The split does not exist, or a picture and its mask differ in size.
+        LimitError: A picture or a mask is larger than `limits` allow.
 
     Examples:
         >>> import tempfile

@@ -14,7 +14,7 @@ ImageAndMask = tuple[Array, IndexMask]
 
 
 def random_crop(image: Array, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> ImageAndMask:
-    """The same random (height, width) window of a picture and its mask, as views.
+    """A random window of a picture and the same window of its mask, both (height, width), as views.
 
     Raises `InputError` if the window does not fit, or if picture and mask differ in size.
 
@@ -44,9 +44,10 @@ def _common_size(image: Array, mask: IndexMask) -> Frame:
 
 
 def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
-    """A picture and its mask at (height, width): the picture smoothed, the mask by nearest pixel center.
+    """A picture and its mask, resized to (height, width).
 
-    Values of masks stand for labels, so they are never interpolated.
+    The picture is averaged or interpolated. The mask never is, since its values stand for labels: each new
+    pixel takes the value of the old pixel that its center falls into.
 
     Examples:
         >>> image, mask = resize(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8), (2, 2))

@@ -18,16 +18,17 @@ from polymask.training.sizes import Array
 def stitch(
     tiles: Mapping[str, Array] | str | Location, image: str | None = None, *, frame: Frame | None = None
 ) -> Array:
-    """The whole (height, width) mask of an image, from its tiles of `convert(…, tile=…)`.
+    """The whole (height, width) mask of an image, joined from the tiles that `convert(…, tile=…)` made.
 
-    `tiles` is the converted folder, of which every tile is read, or {name of a tile: its array}, such as
-    what a model predicts: (height, width), or (height, width, K) planes. Names, with or without a suffix,
-    tell where the tiles lie. Where predicted tiles overlap, each gives the half of the overlap that is nearer
-    to its middle, for models err most at the edge. `image` names the image where there are tiles of several.
-    That a last row or column is missing as a whole shows only with `frame`, the image's (height, width).
+    `tiles` is the converted folder, whose stored tiles are read, or a dict of tile names and arrays, such as
+    a model's predictions: (height, width), or (height, width, K) planes. The names, with or without suffix,
+    say where the tiles lie. Where predicted tiles overlap, the overlap is cut in the middle and each tile
+    keeps its side, since models err most at the edge. `image` chooses one image if there are tiles of
+    several. Pass `frame`, the image's (height, width), to notice that the last row or column of tiles is
+    missing as a whole.
 
     Raises:
-        InputError: There are tiles of several images, or none of that one, or some are missing; stored tiles
+        InputError: There are tiles of several images and `image` is None; tiles are missing; or stored tiles
             differ where they overlap.
 
     Examples:

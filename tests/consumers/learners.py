@@ -144,7 +144,7 @@ def painted(inputs: dict[str, list]) -> np.ndarray:
     "transformers Mask2Former, reduced labels",
     "ade20k",
     "transformers",
-    glue="it makes class 254 of void (255), so void becomes 0 first, which it leaves out",
+    glue="it would turn void (255) into a class 254, so set void to 0 first, which it ignores",
     unlabeled=True,
 )
 def mask2former_reduced(dest: Path) -> Iterator[Seen]:
@@ -172,7 +172,10 @@ def hugging_face_imagefolder(dest: Path) -> Iterator[Seen]:
 
 
 @reads(
-    "datasets (Hugging Face)", "index", "datasets", glue="a table of paths: `datasets` knows no mask layout"
+    "datasets (Hugging Face)",
+    "index",
+    "datasets",
+    glue="`datasets` knows no mask layout, so give it a table of paths",
 )
 def hugging_face_datasets(dest: Path) -> Iterator[Seen]:
     from datasets import Dataset, Image
@@ -188,7 +191,7 @@ def hugging_face_datasets(dest: Path) -> Iterator[Seen]:
         yield Seen(name=path.stem, values=np.array(row["label"]), names=id2label(dest), picture=size)
 
 
-@reads("MONAI", "index", "monai", glue="`reverse_indexing=False`, or its reader turns rows into columns")
+@reads("MONAI", "index", "monai", glue="pass `reverse_indexing=False`, or its reader transposes the image")
 def monai_index(dest: Path) -> Iterator[Seen]:
     from monai.data import Dataset, PILReader
     from monai.transforms import LoadImaged
@@ -225,7 +228,7 @@ def nnunet(dest: Path) -> Iterator[Seen]:
     "segmentation-models-pytorch",
     "index",
     "segmentation-models-pytorch",
-    glue="it takes arrays: `MaskDataset` reads the folder",
+    glue="it takes arrays, so `MaskDataset` reads the folder",
 )
 def segmentation_models(dest: Path) -> Iterator[Seen]:
     import torch

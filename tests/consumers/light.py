@@ -70,7 +70,7 @@ def opencv_index(dest: Path) -> Iterator[Seen]:
     "OpenCV",
     "voc",
     "opencv-python-headless",
-    glue="OpenCV turns palettes into colors (as gray: 38, 75 …), so Pillow opens the masks",
+    glue="OpenCV turns palette values into colors (in gray: 38, 75 …), so open the masks with Pillow",
     light=True,
 )
 def opencv_voc(dest: Path) -> Iterator[Seen]:

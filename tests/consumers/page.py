@@ -11,27 +11,30 @@ from tests.consumers.scores import SCORERS, Scorer
 PAGE = Path(__file__).parents[2] / "docs" / "consumers.md"
 NOT_RUN = {
     "detectron2": "it has no release on the package index. By its documentation `load_sem_seg` pairs files "
-    "by name, as `index` with --copy-images has them; that is not shown here.",
+    "by name, and `index` with --copy-images names them so; it was not tried.",
     "mmcv with compiled operators": "there is no build for the newest torch. mmsegmentation's loaders ran "
-    "with mmcv-lite, and something that refuses every call where the operators would be.",
-    "panopticapi": "its own project has no release on the package index: `panopticapi-lite`, which holds its "
+    "with mmcv-lite, and a stand-in for the operators that refuses every call.",
+    "panopticapi": "its project has no release on the package index. `panopticapi-lite`, which contains its "
     "code, ran instead.",
 }
 INTRODUCTION = f"""\
 # Who reads which layout
 
-Written by `python -m tests.consumers --write` from a run of every row: the real package, in the newest
-release that could be installed, loads what `polymask convert` wrote, unchanged, and has the same label at the
-same pixel.
+Each row of this table was run: the real package, in the newest release that could be installed, loaded the
+unchanged output of `polymask convert`. Unless the row says *no*, it had the right label at every pixel.
+(`python -m tests.consumers --write` runs the rows and writes this page.)
 
-The masks are those of the sample with a void border (`--border {BORDER}`, where the layout has one mask an
-image), in train and val, with `--copy-images`, and under `--picture-format jpg` where the reader looks for
-JPEGs. *As it is*: its own call, and no more. *With glue*: the lines below do what it does not do itself.
-*No*: it reads something else.
+The masks are those of the sample, split into train and val, with `--copy-images`; if the reader looks for
+JPEGs, with `--picture-format jpg`; if the layout has one mask for each image, with a void border
+(`--border {BORDER}`). The last column says how the package reads them:
+
+- *as it is*: a plain call of the package is enough.
+- *with glue*: it needs a few lines more, which stand [below](#the-lines-that-were-run).
+- *no*: it reads something other than what the masks say.
 """
 SCORES = """\
-Of the sample with void borders against the same annotations by another pixel rule and overlap rule: the IoU
-of each label is equal to 1e-9.
+The sample with void borders is compared with the same annotations, painted by another pixel rule and another
+overlap rule. For each label, the scorer's IoU and that of `polymask compare` are equal to within 1e-9.
 """
 
 
@@ -58,7 +61,8 @@ def page(outcomes: Iterable[tuple[Cell, str]], scored: Iterable[tuple[Scorer, st
             "\n## Not run\n",
             *not_run,
             "\n## The lines that were run\n",
-            "`dest` is DEST; a `Seen` is compared with the annotations, painted.",
+            "`dest` is the converted folder. Each function yields what the package has loaded as `Seen` objects, "
+            "which are compared with the painted annotations.",
             *(_section(cell) for cell, _ in rows),
             *(_lines(scorer.name, inspect.getsource(scorer.score)) for scorer in SCORERS),
             f"\n### What several of them call\n\n```python\n{shared_lines()}\n```",
