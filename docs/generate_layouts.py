@@ -18,9 +18,9 @@ MADE = "Made from the layouts' own tables by `python docs/generate_layouts.py`."
 INTRODUCTION = """\
 A layout is the way masks lie in a folder: their file names, their pixel values, the tables beside them.
 `--to LAYOUT` chooses it. Words such as [index mask](../glossary.md#index-mask),
-[instance](../glossary.md#instance) and [void](../glossary.md#void) are in the glossary; *paint order* is the
-order in which instances are painted, the last on top; a *palette PNG* stores one byte a pixel and a color for
-each value. Every layout comes with three files:
+[instance](../glossary.md#instance), [paint order](../glossary.md#paint-order),
+[palette PNG](../glossary.md#palette-png) and [void](../glossary.md#void) are in the glossary. Every layout
+comes with three files:
 
 - `labels.json`: the labels' names, values and colors, and the values of background and void.
 - `id2label.json`: the name of each value in the masks, in the form that Hugging Face's models read. If the

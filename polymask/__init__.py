@@ -1,4 +1,4 @@
-"""Polygons in, one mask per label out.
+"""Polygon annotations in, semantic masks out.
 
 >>> import polymask
 >>> cat = polymask.Instance(1, "cat", polymask.Polygon([(1, 0), (3, 0), (3, 2), (1, 2)]))

@@ -57,7 +57,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(polymask.__version__, prog_name="polymask")
 def cli() -> None:
-    """Polygons in, one mask per label out.
+    """Polygon annotations in, semantic masks out.
 
     \b
     polymask convert instances.json masks/            index masks, labels.json, manifest.jsonl

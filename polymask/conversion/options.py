@@ -80,7 +80,7 @@ class ConvertOptions(ReadingOptions):
         harmless=("skip",),
     )
     border: int = option(
-        "A void ring, N px wide on both sides of instance boundaries.",
+        "A void band, N px wide on both sides of instance boundaries.",
         "painted",
         default=0,
         kind="whole",
@@ -130,7 +130,7 @@ class ConvertOptions(ReadingOptions):
         repeatable=True,
     )
     void_as: str | None = option(
-        "What void becomes in nnunet masks, which have no word for it.",
+        "What void becomes in nnunet masks, which have no value for it.",
         "painted",
         default=None,
         choices=("ignore", "background"),
@@ -146,7 +146,7 @@ class ConvertOptions(ReadingOptions):
     )
     copy_images: bool = option("Copy the pictures beside the masks.", "dest", default=False, kind="switch")
     picture_format: str | None = option(
-        "Copied pictures as JPEG or PNG, for loaders that look for one of them; else as they are.",
+        "Store copied pictures as JPEG or PNG, for loaders that want one of them; else as they are.",
         "dest",
         default=None,
         choices=PICTURE_FORMATS,
@@ -159,14 +159,14 @@ class ConvertOptions(ReadingOptions):
         metavar="A,B,C",
     )
     split_by: str | None = option(
-        "Keep images together whose names match with the same text or first group, e.g. '^(p[0-9]+)_'.",
+        "Keep images in one split if it matches the same text or first group of their names: '^(p[0-9]+)_'.",
         "dest",
         default=None,
         metavar="REGEX",
     )
-    seed: int = option("Draws the splits.", "dest", default=0, kind="whole", metavar="N")
+    seed: int = option("Another number draws other splits.", "dest", default=0, kind="whole", metavar="N")
     add_labels: bool = option(
-        "Add labels of masks to a recipe that lacks them.",
+        "Add labels of masks to a dataset's recipe (its list of labels) if it lacks them.",
         "dest",
         default=False,
         kind="switch",
@@ -190,7 +190,7 @@ class ConvertOptions(ReadingOptions):
     )
     dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
     delete_source: bool = option(
-        "Delete polygons that proven masks account for.", "safety", default=False, kind="switch", dest="both"
+        "Delete polygons that stored, proven masks hold.", "safety", default=False, kind="switch", dest="both"
     )
     max_delete: int | None = option(
         "Delete no more polygons than this.",
@@ -210,7 +210,7 @@ class ConvertOptions(ReadingOptions):
         dest="dataset",
     )
     max_conflict: float | None = option(
-        "Exit 1 when more of the labeled pixels than this are claimed by several labels.",
+        "Exit 1 if several labels claim more than this share of the labeled pixels.",
         "safety",
         default=None,
         kind="number",
@@ -219,7 +219,7 @@ class ConvertOptions(ReadingOptions):
         metavar="PERCENT",
     )
     workers: int = option(
-        "Processes; calls at once, for datasets.",
+        "Number of processes; for datasets, of simultaneous calls.",
         "scale",
         default=1,
         kind="whole",

@@ -53,7 +53,7 @@ class ReadingOptions(Limits):
         metavar="FILE",
     )
     label_attribute: str | None = option(
-        "The attribute that tells the label, in VIA files, GeoJSON and maps.",
+        "The attribute that holds the label, in VIA files, GeoJSON and maps.",
         "read",
         default=None,
         metavar="NAME",
@@ -94,7 +94,7 @@ class ReadingOptions(Limits):
         "Take this label only; repeatable.", "read", default=(), metavar="LABEL", repeatable=True, dest="both"
     )
     where: Sequence[str] = option(
-        "Take images with such names only; repeatable.",
+        "Take only images whose names match; repeatable.",
         "read",
         default=(),
         metavar="GLOB",
@@ -102,7 +102,7 @@ class ReadingOptions(Limits):
         dest="both",
     )
     split: str | None = option(
-        "Take the images of this split only, as masks or annotations tell it.",
+        "Take the images of this split only; masks or annotations name it.",
         "read",
         default=None,
         metavar="NAME",

@@ -28,8 +28,8 @@ def stitch(
     missing as a whole.
 
     Raises:
-        InputError: There are tiles of several images and `image` is None; tiles are missing; or stored tiles
-            differ where they overlap.
+        InputError: There are tiles of several images and `image` is None, or there are none of `image`; tiles
+            are missing; or stored tiles differ where they overlap.
 
     Examples:
         >>> import tempfile

@@ -61,8 +61,8 @@ def page(outcomes: Iterable[tuple[Cell, str]], scored: Iterable[tuple[Scorer, st
             "\n## Not run\n",
             *not_run,
             "\n## The lines that were run\n",
-            "`dest` is the converted folder. Each function yields what the package has loaded as `Seen` objects, "
-            "which are compared with the painted annotations.",
+            "`dest` is the converted folder. Each function yields what the package has loaded as `Seen` "
+            "objects, which are compared with the painted annotations.",
             *(_section(cell) for cell, _ in rows),
             *(_lines(scorer.name, inspect.getsource(scorer.score)) for scorer in SCORERS),
             f"\n### What several of them call\n\n```python\n{shared_lines()}\n```",
