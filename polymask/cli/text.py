@@ -272,6 +272,8 @@ def statistics_text(statistics: "Statistics") -> str:
             *_unlisted(len(rows), MOST_LINES, "labels"),
             *([f"  {unused} labels are not used"] if unused else []),
             f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
+            *_section("Annotations that are not counted", reasons_text(statistics.left_out)),
+            *_section("Failed", _with_reasons(statistics.failures)),
         ]
     )
 

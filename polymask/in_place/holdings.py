@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from polymask.errors import FormatError, InputError
-from polymask.in_place.protocols import Stored
+from polymask.in_place.protocols import Reading, Stored
 from polymask.model import Frame, Instance, Spans
 from polymask.provenance.claims import same_details
 from polymask.provenance.digest import geometry_sha256
@@ -154,6 +154,14 @@ def _identity(proof: Stored) -> frozenset[tuple[str, ...]]:
 
 
 Unchosen = Mapping[str, Drawing | None]  # see `Reading.unchosen`
+
+
+def unchosen_drawings(reading: Reading) -> Unchosen:
+    """The drawings of the polygons of an item that a run does not choose."""
+    frame, details = reading.record.frame, reading.details
+    instances = {str(entry.id): entry for entry in reading.unchosen.values() if entry}
+    drawings = {key: Drawing(entry, frame, details.get(key, {})) for key, entry in instances.items()}
+    return {key: drawings[str(entry.id)] if entry else None for key, entry in reading.unchosen.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

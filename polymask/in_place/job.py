@@ -18,7 +18,7 @@ from polymask.formats.reading.annotation_choice import Choice
 from polymask.in_place.conservation import Conservation, account_failed, count, declare, note_masks
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.evidence import Evidence
-from polymask.in_place.holdings import Drawing, Unchosen
+from polymask.in_place.holdings import Drawing, Unchosen, unchosen_drawings
 from polymask.in_place.origins import absorbed_by, masks_of_source, notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.in_place.reconcile import Decision, decide_all, raise_problems
@@ -31,6 +31,7 @@ from polymask.provenance.claims import Mask
 from polymask.raster import KERNEL
 from polymask.results import OtherMask, Outcome, Report
 from polymask.tally import Tally
+from polymask.validation import as_names
 
 ROUNDS = 3  # of writing masks; if more are needed, something else keeps changing them
 
@@ -56,6 +57,9 @@ class ProvenOptions:
     choice: Choice = field(default_factory=Choice)
     add_labels: bool = False
     update: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "only", frozenset(as_names("only", self.only)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +169,7 @@ class ProvenJob:
         declare(outcome, reading)
         drawings = self._drawings(reading)
         count(outcome, reading, drawings, pixel_rule=self.options.pixel_rule, limits=self.options.limits)
-        unchosen = _unchosen(reading)
+        unchosen = unchosen_drawings(reading)
         return ItemWork(item, reading, self._paintable(item, drawings, outcome), unchosen, outcome)
 
     def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
@@ -280,15 +284,6 @@ class ProvenJob:
         deletes = self.options.delete_source
         labels = (label for label, decision in decisions.items() if deletes and not decision.problem)
         return sum(len(work.drawings.get(label, ())) for label in labels)
-
-
-def _unchosen(reading: Reading) -> Unchosen:
-    frame = reading.record.frame
-    instances = {str(entry.id): entry for entry in reading.unchosen.values() if entry}
-    drawings = {
-        key: Drawing(instance, frame, reading.details.get(key, {})) for key, instance in instances.items()
-    }
-    return {key: drawings[str(entry.id)] if entry else None for key, entry in reading.unchosen.items()}
 
 
 def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:

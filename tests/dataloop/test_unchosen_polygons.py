@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polymask.dataloop.sink import PREFIX
 from polymask.formats.reading.annotation_choice import Choice
 from polymask.results import Report
 from tests.dataloop.test_restore import clone
@@ -143,7 +144,7 @@ ODD = segment("cat", ring(1.4, 1.4, 6.6, 6.6))
 
 @pytest.mark.parametrize("deletes", [False, True])
 def test_masks_follow_the_pixel_rule(world: World, journal: Path, deletes: bool) -> None:
-    """What the report counts is what is stored, by the rule that is asked for; the same again does nothing."""
+    """The report counts what is stored, by the rule that is asked for; the same again does nothing."""
     item = world.add_item("/a.png", ODD, DOG)
     plain(world)
     plain_pixels = {label: int(mask.sum()) for label, mask in world.masks(item).items()}
@@ -161,7 +162,7 @@ def test_masks_follow_the_pixel_rule(world: World, journal: Path, deletes: bool)
 
 def test_masks_of_deleted_polygons_keep_their_pixel_rule_and_it_is_told(world: World, journal: Path) -> None:
     """They cannot be painted again: the other polygon of the mask is counted by the mask's rule too."""
-    item = world.add_item("/a.png", PLAIN, ODD | {"metadata": {"system": {"status": "issue"}}})
+    world.add_item("/a.png", PLAIN, ODD | {"metadata": {"system": {"status": "issue"}}})
     plain(world)
     deleting(world, journal)
     before = masks_now(world)
@@ -179,7 +180,9 @@ def test_a_dry_run_foretells_what_fails(world: World, journal: Path, edit: str, 
     item = world.add_item("/a.png", PLAIN)
     plain(world)
     (mask,) = world.of_type("binary", item)
-    changes = {"label": "bird"} if edit == "relabeled" else {"coordinates": brushed(np.eye(16, 24) > 0)}
+    changes = (
+        {"label": "bird"} if edit == "relabeled" else {"coordinates": PREFIX + brushed(np.eye(16, 24) > 0)}
+    )
     world.emulator.edit_annotation(mask["id"], **changes)
     before = world.state()
     chosen = {"delete_source": False} | options

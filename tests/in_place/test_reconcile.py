@@ -230,7 +230,7 @@ def test_a_mask_that_lists_a_polygon_without_its_pixels_does_not_account_for_it(
 
 
 def test_a_mask_of_another_pixel_rule_is_painted_anew() -> None:
-    """All of its polygons are there: the new mask is that of the asked rule, and deletes if the old one did."""
+    """All of its polygons are there: the new mask has the asked rule, and deletes if the old one did."""
     one = drawn("p1")
     other = stored(written(one, rule="cv2-trunc"))
     assert not np.array_equal(other.mask, union("p1"))  # OpenCV fills the border as well
