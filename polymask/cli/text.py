@@ -83,6 +83,8 @@ def _unchanged(report: Report) -> str:
     """Why a run wrote nothing; without painted labels, it must not claim that masks exist."""
     if report.nothing_painted:
         return "Nothing was written: there is no label to show."
+    if report.declared and not report.instances:
+        return "Nothing was written: no annotation is chosen."
     return "Nothing to do: every mask is there already."
 
 
