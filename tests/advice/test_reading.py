@@ -334,7 +334,7 @@ def test_a_limit_is_raised_by_the_flag_that_is_named(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, flag, 160 * 120)
 
 
-@follows("storage/source_files: unpack it first")
+@follows("storage/archives/zips: unpack it first")
 def test_an_encrypted_zip_is_unpacked(case: Case) -> None:
     """Only the flag of encryption is set here; what is unpacked is read."""
     buffer = io.BytesIO()
