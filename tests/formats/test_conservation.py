@@ -20,8 +20,8 @@ from tests.formats.scenes import Images, Scene
 from tests.support.formats import FIXTURES, written
 
 DECLARED = {  # records, counted by hand
-    "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "supervisely": 3,
-    "labelstudio": 3, "labelstudio-min": 3, "datumaro": 4, "labelbox": 3, "labelbox-v1": 3,
+    "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "via-3": 3,
+    "supervisely": 3, "labelstudio": 3, "labelstudio-min": 3, "datumaro": 4, "labelbox": 3, "labelbox-v1": 3,
     "labelbox-import": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3,
     "coco-panoptic": 3, "rectlabel": 3, "coco-results": 3, "sa1b": 3, "cityscapes": 5, "idd": 4,
     "odd": 2, "shapes": 11, "scale": 3, "scale-nucleus": 3, "scale-segments": 3, "playment": 3,

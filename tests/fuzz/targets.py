@@ -377,7 +377,7 @@ _FILES = {
     "dicom": ("dicom/rs.dcm",),
     "labelme-xml": ("labelme-xml/boat.xml",),
     "via-csv": ("via-csv/via_export_csv.csv",),
-    "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
+    "via": ("via/via_region_data.json", "via-1/via_region_data.json", "via-3/via_project.json"),
 }  # fmt: skip
 
 _BESIDE = {
