@@ -22,7 +22,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes
+from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, Side, is_size
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, listed_pages
@@ -68,8 +68,8 @@ class _File(msgspec.Struct):
 class _Image(msgspec.Struct):
     id: int | str
     file_name: str
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
 
 
 class _Id(msgspec.Struct):
@@ -226,8 +226,8 @@ def _parse(
     with inside("$.file_name"):
         name = notes.image_name(image.file_name)
     row = annotations.get(image.id)
-    is_sized = bool(image.height and image.width)
     with inside("$.height"):
+        is_sized = is_size(image.height, image.width)
         frame = UNKNOWN_FRAME  # the PNG of segments has the image's size
         if is_sized or row is None:
             frame = notes.declared_frame(image.height, image.width, name=name)

@@ -19,7 +19,7 @@ from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.subsets import with_splits
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -79,7 +79,7 @@ class _Categories(msgspec.Struct):
 
 class _Image(msgspec.Struct):
     path: str = ""
-    size: tuple[float, float] | None = None
+    size: tuple[Side, Side] | None = None
 
 
 class _Item(msgspec.Struct):

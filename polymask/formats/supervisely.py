@@ -26,7 +26,7 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -92,8 +92,8 @@ FACTS = Facts(
 
 
 class _Size(msgspec.Struct):
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
 
 
 class _File(msgspec.Struct):
