@@ -282,7 +282,11 @@ STUDIO: dict[str, Any] = {
     "rectangle of points": {"type": "rectanglelabels", "value": {"points": [[10, 10], [50, 10], [50, 50]]}},
     "keypoint": {"type": "keypointlabels", "value": {"x": 50, "y": 50}},
     "video": {"type": "videorectangle", "value": {"sequence": []}},
-    "vector": {"type": "vectorlabels", "value": {}},
+    "vector": {
+        "type": "vectorlabels",
+        "value": {"closed": True, "vertices": [{"x": 10, "y": 10}, {"x": 50, "y": 10}, {"x": 50, "y": 50}]},
+    },
+    "open vector": {"type": "vectorlabels", "value": {"vertices": [{"x": 10, "y": 10}, {"x": 50, "y": 10}]}},
     "turned": {"type": "rectanglelabels", "value": {"x": 10, "y": 10}, "image_rotation": 90},
     "choices": {"type": "choices", "value": {"choices": ["sunny"]}},
     "text": {"type": "textarea", "value": {"text": ["a"]}},
@@ -605,8 +609,9 @@ SCENES = SERVICES | LABELBOX_SCENES | {
     "labelstudio": Scene(
         "labelstudio",
         outcomes(
-            STUDIO, keypoint="unsupported", video="unsupported", vector="unsupported", turned="unsupported",
-            choices="tag", text="tag", relation="tag", no_label="invalid", rectangle_of_points="invalid",
+            STUDIO, keypoint="unsupported", video="unsupported", open_vector="unsupported",
+            turned="unsupported", choices="tag", text="tag", relation="tag",
+            no_label="invalid", rectangle_of_points="invalid",
             named_apart="painted joined", keypoint_named_apart="unsupported unsupported",
             cancelled="withdrawn", predicted="prediction", drafted="draft",
         ),
