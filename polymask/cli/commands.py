@@ -207,7 +207,8 @@ def preview_command(
         page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
         images = f"{len(page.shots):,} of {len(page.facts):,} images"
-        click.echo(f"{images}, {page.pictures:,} with their picture → {output}")
+        findings = f", {len(page.findings):,} findings" if page.findings else ""
+        click.echo(f"{images}, {page.pictures:,} with their picture{findings} → {output}")
 
 
 @click.command("restore", cls=GroupedCommand)

@@ -237,3 +237,26 @@ def test_what_is_not_painted_is_among_the_findings(coco_file, tmp_path):
     box = {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [], "bbox": [1, 1, 2, 2]}
     made = preview(coco_file(annotations=[box]), tmp_path / "r.html")
     assert [finding.kind for finding in made.findings] == ["not-painted", "nothing-painted"]
+
+
+@pytest.mark.parametrize("labels_file", [True, False])
+def test_labels_that_the_map_does_not_know_are_listed(tmp_path, labels_file, polymask_command):
+    """Of a labels file or of the masks beside: the page is written without them, and says so."""
+    document = coco()
+    label = document["categories"][0]["name"]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (tmp_path / "labels.txt").write_text(f"{label}\n")
+    unknown = {category["name"] for category in document["categories"][1:]}
+    options = {"labels": tmp_path / "labels.txt"}
+    sources = [tmp_path / "a.json"]
+    if not labels_file:
+        convert(tmp_path / "a.json", tmp_path / "masks", skip_invalid=True, **options)
+        sources, options = [*sources, tmp_path / "masks"], {}
+    report = preview(sources, tmp_path / "report.html", **options)
+    told = [finding.message for finding in report.findings if "not in the label map" in finding.message]
+    assert unknown
+    assert all(any(f"'{name}'" in message for message in told) for name in unknown)
+    flags = ["--labels", options["labels"]] if options else []
+    done = polymask_command("preview", *sources, *flags, "-o", tmp_path / "again.html")
+    assert done.returncode == 0
+    assert f", {len(report.findings)} findings → " in done.stdout
