@@ -55,8 +55,8 @@ FACTS = Facts(
         "Rows in pixels are refused (a number of 2 and more), and poses (`kpt_shape` in data.yaml); what is "
         "slightly outside of 0…1 is cut off at the picture.",
         "A picture without a label file is not converted.",
-        "YOLO's masks for semantic segmentation are PNGs, which [masks](masks.md) reads: `--from masks`, with "
-        'the classes in `--labels`; those of 0 and 255 need `{"255": "cat"}` there.',
+        "Masks for YOLO's semantic segmentation are PNGs, which [masks](masks.md) reads: `--from masks`, "
+        'with the classes in `--labels`; those of 0 and 255 need `{"255": "cat"}` there.',
     ),
     sample="yolo/labels/train/boat.txt",
 )
