@@ -67,6 +67,15 @@ def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     assert (ROOT / "docs/tools.md").is_file()
 
 
+@follows("formats/reading/records: advice")
+def test_a_file_of_an_odd_suffix_is_named_itself(case: Case) -> None:
+    """In a folder only files of a format's usual suffixes are read."""
+    row = (ROOT / "fixtures/labelbox/export.ndjson").read_text()
+    path = case.write("in/rows.txt", row)
+    case.fails("convert", path.parent, case.out)
+    case.works("convert", path, case.out)
+
+
 @follows("formats: name one of them as SOURCE")
 def test_of_several_files_of_a_format_one_is_named(case: Case) -> None:
     """A folder of two files that are each a dataset."""
