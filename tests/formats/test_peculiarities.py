@@ -132,7 +132,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         r"runs of 6 × 8 px in an image of 8 × 6|runs of 8 × 6 px in an image of 6 × 8",
     ),
     "COCO: annotations of an image that is gone": (
-        changed(annotations=[ROW, ROW | {"id": 2, "image_id": 77}]), r"annotations\[1\]\.image_id: no image has the id 77"
+        changed(annotations=[ROW, ROW | {"id": 2, "image_id": 77}]),
+        r"annotations\[1\]\.image_id: no image has the id 77",
     ),
     "labelme: not a number": (
         shapes(SHAPE, SHAPE | {"points": [[1, 1], ["NaN", 4], [3, 6]]}), r"shapes\[1\]\.points\[1\]\[0\]"
