@@ -27,7 +27,7 @@ DECLARED = {  # records, counted by hand
     "odd": 2, "shapes": 11, "scale": 3, "scale-nucleus": 3, "scale-segments": 3, "playment": 3,
     "playment-raster": 3, "rectlabel-xml": 3, "bsds": 3, "waymo": 3, "geojson": 3,
     "mapillary": 3, "bdd100k": 3, "bdd100k-old": 3, "darwin": 3, "darwin-1": 3, "encord": 3, "isat": 4,
-    "imagej": 3, "dicom": 4, "labelme-xml": 4, "via-csv": 3, "camvid": 3, "camvid-kaggle": 3,
+    "imagej": 3, "dicom": 4, "labelme-xml": 4, "via-csv": 3, "via-csv-3": 4, "camvid": 3, "camvid-kaggle": 3,
     "masks": 3, "segmentsai": 3,
 }  # fmt: skip
 

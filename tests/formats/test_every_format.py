@@ -56,6 +56,7 @@ SCENES = {
     "imagej/boat.zip": "imagej",
     "labelme-xml": "labelme-xml",
     "via-csv": "via-csv",
+    "via-csv-3": "via-csv",
 }
 OTHER_SCENES = {  # of other labels, or of shapes that differ a little
     "cityscapes": "cityscapes",

@@ -376,7 +376,7 @@ _FILES = {
     "imagej": ("imagej/boat.zip",),
     "dicom": ("dicom/rs.dcm",),
     "labelme-xml": ("labelme-xml/boat.xml",),
-    "via-csv": ("via-csv/via_export_csv.csv",),
+    "via-csv": ("via-csv/via_export_csv.csv", "via-csv-3/via_export.csv"),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json", "via-3/via_project.json"),
 }  # fmt: skip
 
