@@ -18,6 +18,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.ids import TEXT_IDS, Whole
 from polymask.formats.reading.images.subsets import with_splits
 from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
@@ -96,7 +97,7 @@ class _Rle(msgspec.Struct):
 class _Annotation(msgspec.Struct):
     type: str
     id: int | None = None
-    label_id: int | None = None
+    label_id: Whole | None = None
     points: list[float] = []
     rle: _Rle | None = None
     bbox: tuple[float, float, float, float] | None = None
@@ -174,6 +175,8 @@ def _label(row: _Annotation, names: Sequence[str], notes: Notes) -> str:
         raise Malformed("$.label_id", "there is none; name such annotations with --default-label NAME")
     if not 0 <= row.label_id < len(names):
         raise Malformed("$.label_id", f"no label has the number {row.label_id}")
+    if row.label_id.is_text:
+        notes.remarks[TEXT_IDS] += 1
     return names[row.label_id]
 
 

@@ -26,6 +26,7 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.ids import Whole
 from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
@@ -114,7 +115,7 @@ class _Bitmap(msgspec.Struct):
 
 class _Object(msgspec.Struct):
     classTitle: str = ""  # noqa: N815 - the format's own words
-    classId: int | None = None  # noqa: N815
+    classId: Whole | None = None  # noqa: N815
     geometryType: str | None = None  # noqa: N815
     points: msgspec.Raw = msgspec.Raw(b"null")
     angle: msgspec.Raw = msgspec.Raw(b"0")
@@ -125,7 +126,7 @@ class _Object(msgspec.Struct):
 
 class _Class(msgspec.Struct):
     title: str
-    id: int | None = None
+    id: Whole | None = None
 
 
 class _Meta(msgspec.Struct):
@@ -183,7 +184,10 @@ def _categories(content: Content) -> Categories | None:
 def _classes(file: File) -> Categories:
     refusals = Refusals(file.path, skip=False)
     meta = refusals.required(Content(file).json, _meta)
-    return [(row.title, row.id) for _, row in refusals.rows(meta.classes, _Class, "$.classes")]
+    return [
+        (row.title, None if row.id is None else int(row.id))
+        for _, row in refusals.rows(meta.classes, _Class, "$.classes")
+    ]
 
 
 def _parse(page: Page, notes: Notes, *, titles: Mapping[int, str]) -> ImageRecord:
