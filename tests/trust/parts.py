@@ -81,7 +81,7 @@ PUSH: dict[str, Part] = {
     "edits": partial(
         passing, "edits at moments of a deletion", "tests/dataloop/test_edits_during_deletion.py"
     ),
-    **program("tests.fuzz", "fuzz: 300 inputs a target", "--runs", "300"),
+    **program("tests.fuzz", "fuzz: 150 inputs a target", "--runs", "150"),
 }
 
 NIGHTLY: dict[str, Part] = {
