@@ -21,7 +21,7 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.ids import TEXT_IDS, Whole, as_text, by_text, record_id
+from polymask.formats.reading.ids import TEXT_IDS, WholeId, as_text, by_text, record_id
 from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, Side, is_size
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
@@ -80,8 +80,8 @@ class _Id(msgspec.Struct):
 
 
 class _Segment(msgspec.Struct):
-    id: Whole
-    category_id: Whole
+    id: WholeId
+    category_id: WholeId
     iscrowd: int | bool = 0
 
 
@@ -92,7 +92,7 @@ class _Annotation(msgspec.Struct):
 
 
 class _Category(msgspec.Struct):
-    id: Whole
+    id: WholeId
     name: str
 
 

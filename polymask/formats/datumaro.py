@@ -18,7 +18,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.ids import TEXT_IDS, Whole
+from polymask.formats.reading.ids import TEXT_IDS, WholeId
 from polymask.formats.reading.images.subsets import with_splits
 from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
@@ -97,7 +97,7 @@ class _Rle(msgspec.Struct):
 class _Annotation(msgspec.Struct):
     type: str
     id: int | None = None
-    label_id: Whole | None = None
+    label_id: WholeId | None = None
     points: list[float] = []
     rle: _Rle | None = None
     bbox: tuple[float, float, float, float] | None = None

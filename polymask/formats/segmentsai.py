@@ -17,7 +17,7 @@ from polymask.formats.drawing.legend import RED_LOW, codes_of, frame_of, legend_
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.ids import TEXT_IDS, Whole
+from polymask.formats.reading.ids import TEXT_IDS, WholeId
 from polymask.formats.reading.images.addresses import named_file
 from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
@@ -65,7 +65,7 @@ FACTS = Facts(
 
 class _Category(msgspec.Struct):
     name: str
-    id: Whole
+    id: WholeId
 
 
 class _Bitmap(msgspec.Struct):
@@ -87,8 +87,8 @@ class _Sample(msgspec.Struct):
 
 
 class _Object(msgspec.Struct):
-    id: Whole
-    category_id: Whole
+    id: WholeId
+    category_id: WholeId
     type: str = ""
     points: list[Point] = []
 

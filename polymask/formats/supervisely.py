@@ -26,7 +26,7 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.ids import Whole
+from polymask.formats.reading.ids import WholeId
 from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
@@ -115,7 +115,7 @@ class _Bitmap(msgspec.Struct):
 
 class _Object(msgspec.Struct):
     classTitle: str = ""  # noqa: N815 - the format's own words
-    classId: Whole | None = None  # noqa: N815
+    classId: WholeId | None = None  # noqa: N815
     geometryType: str | None = None  # noqa: N815
     points: msgspec.Raw = msgspec.Raw(b"null")
     angle: msgspec.Raw = msgspec.Raw(b"0")
@@ -126,7 +126,7 @@ class _Object(msgspec.Struct):
 
 class _Class(msgspec.Struct):
     title: str
-    id: Whole | None = None
+    id: WholeId | None = None
 
 
 class _Meta(msgspec.Struct):

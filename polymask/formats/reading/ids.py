@@ -16,26 +16,26 @@ def record_id(key: int | float | str) -> int | str:
     return key
 
 
-class Whole(int):
+class WholeId(int):
     """An id that is a whole number by its format, and may be written as a float or as text (`is_text`)."""
 
     is_text = False
 
 
 def decoded_id(kind: type, value: Any) -> Any:
-    """The `dec_hook` of decoders of records: decodes `Whole`; raises `ValueError` for what is no such number.
+    """The `dec_hook` of decoders of records: decodes `WholeId`, or raises `ValueError`.
 
     Examples:
-        >>> decoded_id(Whole, "7"), decoded_id(Whole, 7.0)
+        >>> decoded_id(WholeId, "7"), decoded_id(WholeId, 7.0)
         (7, 7)
     """
-    if kind is not Whole:
+    if kind is not WholeId:
         raise NotImplementedError(f"records have no fields of the type {kind}")
     is_text = isinstance(value, str) and bool(_WHOLE.fullmatch(value))
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
     if not (is_text or is_number):
         raise ValueError(f"Expected `int`, got `{_JSON.get(type(value), 'null')}`")
-    number = Whole(value)
+    number = WholeId(value)
     number.is_text = is_text
     return number
 

@@ -70,7 +70,7 @@ class _Metadata(msgspec.Struct):
     av: dict[str, Any] = {}
 
 
-class Image(msgspec.Struct):
+class ViewImage(msgspec.Struct):
     """A view's file and its metadata, as a page's text has them."""
 
     file: NamedFile
@@ -82,7 +82,7 @@ class Image(msgspec.Struct):
 _project = msgspec.json.Decoder(_Project)
 _of_view = msgspec.json.Decoder(_OfView)
 _metadata = msgspec.json.Decoder(_Metadata)
-_image = msgspec.json.Decoder(Image)
+_image = msgspec.json.Decoder(ViewImage)
 
 
 def pages(content: Content) -> Iterator[Page]:
@@ -95,7 +95,7 @@ def pages(content: Content) -> Iterator[Page]:
         files = [project.file[str(number)] for number in view.fid_list if str(number) in project.file]
         if not files:
             refusals.refuse(f"$.view[{key!r}].fid_list", "no file of the project has such an id")
-        image = Image(files[0], len(view.fid_list), project.attribute, rows.get(key, {}))
+        image = ViewImage(files[0], len(view.fid_list), project.attribute, rows.get(key, {}))
         yield Page(file, f"$.view[{key!r}]", msgspec.json.encode(image), PART)
 
 

@@ -14,7 +14,7 @@ from polymask.errors import FormatError
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.texts.cells import csv_rows
 from polymask.formats.reading.texts.pages import Page
-from polymask.formats.via.version3 import IMAGE, PART, VIDEO_FILE, Attribute, Image, NamedFile
+from polymask.formats.via.version3 import IMAGE, PART, VIDEO_FILE, Attribute, NamedFile, ViewImage
 
 COLUMNS = ("metadata_id", "file_list", "temporal_coordinates", "spatial_coordinates", "metadata")
 _HEADER = re.compile(rb"^#\s*CSV_HEADER\s*=\s*(.+?)[\s,]*$", re.MULTILINE)
@@ -48,7 +48,7 @@ def pages(content: Content) -> Iterator[Page]:
                 "a list of no files", file=content.path, place=f"metadata {next(iter(regions))}"
             )
         kind = VIDEO_FILE if (guess_type(names[0])[0] or "").startswith(("video/", "audio/")) else IMAGE
-        image = Image(NamedFile(names[0], kind), len(names), attributes, regions)
+        image = ViewImage(NamedFile(names[0], kind), len(names), attributes, regions)
         yield Page(file, f"image {names[0]!r}", msgspec.json.encode(image), PART)
 
 
