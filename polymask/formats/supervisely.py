@@ -210,7 +210,8 @@ def image_name(name: str) -> str:
     """
     path = PurePosixPath(name)
     parts: Iterator[str] = (part for part in path.parent.parts if part != FOLDER)
-    return str(PurePosixPath(*parts, path.name.removesuffix(".json")))
+    name = path.stem if path.suffix.lower() == ".json" else path.name
+    return str(PurePosixPath(*parts, name))
 
 
 def _instance(

@@ -1,6 +1,7 @@
 """Files as other versions and hands write them: each holds the same square, and is read without an option."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 
 from polymask import FormatError
 from polymask.formats import open_annotations
-from tests.support.formats import masks, written
+from tests.support.formats import FIXTURES, masks, written
 from tests.support.oracles import drawn
 
 H, W = 6, 8
@@ -121,6 +122,9 @@ DIALECTS: dict[str, Callable[[Path], Path]] = {
     "YOLO: keys as text, tabs": yolo(
         "names: {'0': cat}\n", f"0\t{SHARES}\n", "train/labels/a.txt", "train/images/a.PNG"
     ),
+    "YOLO: suffixes in capitals": yolo(
+        "names: [cat]\n", f"0 {SHARES}\n", "labels/train/a.TXT", "images/train/a.PNG"
+    ),
     "JSON-MIN of one": studio_min,
     "Darwin 2: complex polygon of one path": darwin(DARWIN_2, {"polygon": {"paths": [XY]}}),
     "Darwin 1: without an address": darwin(DARWIN_1, {"complex_polygon": {"path": [XY]}}),
@@ -148,3 +152,24 @@ def test_a_class_that_meta_does_not_have_is_refused(tmp_path: Path) -> None:
         path = supervisely(row, meta)(tmp_path / f"{len(row)}{len(meta)}{row.get('classId')}")
         with pytest.raises(FormatError, match=r"classTitle: .*no title, and no `classId` of a class"):
             open_annotations(path)
+
+
+CAPITALS = [
+    "labelme", "cityscapes", "supervisely", "via", "via-csv", "labelbox", "isat", "labelme-xml", "geojson",
+    "bsds-500", "mapillary", "masks",
+]  # fmt: skip
+NAMED = ("meta", "config", "_classes")  # files whose whole names are fixed
+
+
+@pytest.mark.parametrize("folder", CAPITALS)
+def test_suffixes_may_be_in_capitals(tmp_path: Path, folder: str) -> None:
+    """In a folder too, where a file of another spelling would be passed over in silence."""
+    shutil.copytree(FIXTURES / folder, tmp_path / "in")
+    for file in [file for file in (tmp_path / "in").rglob("*") if file.is_file()]:
+        if not file.name.startswith(NAMED) and (file.suffix != ".png" or folder == "masks"):
+            file.rename(file.with_suffix(file.suffix.upper()))
+    options = {"annotator": "1"} if folder.startswith("bsds") else {}
+    expected, read = masks(FIXTURES / folder, **options), masks(tmp_path / "in", **options)
+    assert [Path(name).stem for name in read] == [Path(name).stem for name in expected]
+    for mask, other in zip(read.values(), expected.values(), strict=True):
+        assert (mask == other).all()

@@ -13,6 +13,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.texts.appearance import appearance
 from polymask.limits import Limits
 from tests.conftest import Run
+from tests.fuzz.targets import TARGETS
 from tests.support.formats import FIXTURES, LABELS, SCENE, masks, written
 
 SCENES = {
@@ -114,6 +115,12 @@ def test_a_zip_is_read_as_the_folder_is(folder: str, tmp_path: Path) -> None:
     plain, zipped = masks(root, **options), masks(path, **options)
     assert list(plain) == list(zipped)
     assert all((plain[name] == zipped[name]).all() for name in plain)
+
+
+def test_every_format_has_a_scene_and_is_fuzzed() -> None:
+    """Of each there is a fixture that is drawn by hand, and a target of the fuzzer."""
+    assert {*SCENES.values(), *OTHER_SCENES.values()} == set(FORMATS)
+    assert set(FORMATS) <= set(TARGETS)
 
 
 LOWEST = {"max_pixels": 95, "max_instances": 1, "max_bytes": 20, "max_labels": 1}  # below every scene
