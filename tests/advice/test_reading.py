@@ -151,11 +151,16 @@ def test_panoptic_pixels_are_found_where_images_says(case: Case) -> None:
     case.works("convert", source, case.out, "--images", FIXTURES / "coco-panoptic/panoptic")
 
 
-@follows("formats/cvat: export it as “CVAT for images 1.1”")
-def test_a_video_export_is_exported_for_images(case: Case) -> None:
-    """The same task has both exports."""
-    case.fails("convert", case.write("a.xml", "<annotations><track id='0'/></annotations>"), case.out)
-    case.works("convert", FIXTURES / "cvat/annotations.xml", case.out)
+@follows("formats/cvat/tracks: _ADVICE")
+def test_a_video_export_is_exported_for_images_or_has_its_frames_named(case: Case) -> None:
+    """The same task has both exports; the frames of a video are packed as pictures."""
+    box = '<box frame="0" outside="0" xtl="0" ytl="0" xbr="4" ybr="4"/>'
+    source = case.write("a.xml", f'<annotations><track id="0" label="a">{box}</track></annotations>')
+    case.fails("convert", source, case.out)
+    case.works("convert", FIXTURES / "cvat/annotations.xml", case.folder / "images-export")
+    (case.folder / "frames").mkdir()
+    shutil.copy(FIXTURES / "via/boat.png", case.folder / "frames/frame_000000.png")
+    case.works("convert", source, case.out, "--images", case.folder / "frames")
 
 
 @follows("formats/dicom: add --images DIR")
