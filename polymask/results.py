@@ -166,10 +166,7 @@ class OtherMask(NamedTuple):
 
 
 class MaskNote(NamedTuple):
-    """What a report notes of masks, or of polygons in them, with their number.
-
-    `text` has a place for the number, and one for the pixel rule if there is any.
-    """
+    """What a report notes of a number of masks, or of polygons in them; `text` may have a place for a rule."""
 
     text: str
     pixel_rule: str = ""

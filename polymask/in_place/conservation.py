@@ -18,6 +18,7 @@ from polymask.limits import Limits
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.packed import united
 from polymask.results import MaskNote, Outcome, Report
+from polymask.wording import counted
 
 
 def declare(outcome: Outcome, reading: Reading) -> None:
@@ -66,14 +67,9 @@ def account_failed(outcome: Outcome) -> None:
     outcome.painted = outcome.joined = 0
 
 
-KEPT = (
-    "{count:,} polygons that this run does not take are in masks of earlier runs, and keep their place there"
-)
-REPAINTED = "{count:,} masks by another pixel rule ({rule}) are painted anew by the one of this run"
-OF_OTHER_RULE = (
-    "{count:,} masks stay under another pixel rule ({rule}): "
-    "polygons in them are deleted, or not taken by this run"
-)
+KEPT = "not taken by this run, and kept in the masks of earlier runs"
+REPAINTED = "painted anew, for they were by another pixel rule ({rule})"
+OF_OTHER_RULE = "left under another pixel rule ({rule}), for polygons in them are deleted or not taken"
 
 
 def note_masks(
@@ -109,7 +105,8 @@ def note_masks(
 def _texts_of(notes: Mapping[MaskNote, int]) -> Iterator[str]:
     for note, number in notes.items():
         if number:
-            yield note.text.format(count=number, rule=note.pixel_rule)
+            noun = "polygon" if note.text == KEPT else "mask"
+            yield f"{counted(number, noun)} {note.text.format(rule=note.pixel_rule)}"
 
 
 def _unaccounted(outcome: Outcome) -> int:

@@ -147,9 +147,9 @@ class ProvenJob:
         if absent := absorbed_by(stored, origin, present=present):
             self.absent[item.id] = absent
         decisions = self._decide(work, stored)
-        ours = masks_of_source(stored, origin, present=present, drawn=work.drawings)
+        masks = masks_of_source(stored, origin, present=present, drawn=work.drawings)
         rule = self.options.pixel_rule
-        note_masks(outcome, decisions, ours, drawn=work.drawings, unchosen=work.unchosen, pixel_rule=rule)
+        note_masks(outcome, decisions, masks, drawn=work.drawings, unchosen=work.unchosen, pixel_rule=rule)
         if self.options.dry_run:
             self._rehearse(work, decisions, stored)
             raise_problems(decisions)

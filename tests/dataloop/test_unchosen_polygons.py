@@ -51,7 +51,9 @@ def test_masks_of_polygons_that_are_not_chosen_stay(
     before = masks_now(world)
     report = plain(world, choice=choice, update=update)
     assert (report.retracted, report.written, masks_now(world)) == (0, 0, before)
-    assert any("that this run does not take are in masks of earlier runs" in note for note in report.notes)
+    assert any(
+        "not taken by this run, and kept in the masks of earlier runs" in note for note in report.notes
+    )
 
 
 def test_a_deleting_run_leaves_the_mask_of_an_open_issue(world: World, journal: Path) -> None:
@@ -167,7 +169,7 @@ def test_masks_of_deleted_polygons_keep_their_pixel_rule_and_it_is_told(world: W
     before = masks_now(world)
     report = plain(world, pixel_rule="cv2-round")
     assert (report.written, masks_now(world)) == (0, before)
-    assert [note for note in report.notes if "stay under another pixel rule (center)" in note]
+    assert [note for note in report.notes if "1 mask left under another pixel rule (center)" in note]
     (cat,) = expected([ODD]).values()
     assert report.labels == {"cat": {"instances": 1, "pixels": int(cat.sum())}}
 

@@ -6,7 +6,6 @@ are masks that the run would write as well. A run overwrites other files only if
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -19,8 +18,9 @@ from polymask.errors import InputError, naming
 from polymask.labels.as_label_map import extends
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.lookup import value_tables
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, as_stored, stored_rows
 from polymask.painting.painting import Rules
+from polymask.painting.tiles import tiling_of
 from polymask.raster import rule_versions
 from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST, file_and_part
@@ -78,9 +78,10 @@ class Dest:
         return stored == self.rules_entry
 
     def is_of_layout(self, entry: Entry) -> bool:
-        """Whether an image's mask has the path that this layout gives it, in the split of its entry."""
-        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
-        return str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
+        """Whether an image's mask has the path and the tiling of this layout, in the split of its entry."""
+        options = as_stored(self.options, entry, self.layout)
+        is_here = str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
+        return is_here and tiling_of(entry) == self.options.tiling
 
     @property
     def other_tables(self) -> list[str]:
@@ -106,10 +107,10 @@ class Dest:
         """The copy of an image's picture in another format than that of this run; empty if there is none."""
         if not (files := entry.get("files")):
             return ""
-        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+        options = as_stored(self.options, entry, self.layout)
         expected = picture_path(self.layout, entry["name"], options)
-        copies = [path for path in files if stem(path) == stem(expected)]
-        return "" if expected in copies else next(iter(copies), "")
+        copies = [path for path in files if path != expected and stem(path) == stem(expected)]
+        return next(iter(copies), "") if expected not in files else ""
 
     def contradiction(self, name: str, entry: Entry) -> str:
         """How an image's entry contradicts this run, in words; empty if it does not."""
@@ -223,10 +224,8 @@ class DestCheck:
         for file in map(_file, chain(self.dest.shared, (path for path, _ in self._paths()))):
             is_picture = bool(pictures) and os.path.realpath(f"{root.path / file}") in pictures
             if is_picture or any(root.same(file, location) for location in self.inputs):
-                raise InputError(
-                    f"{root.path / file} is what is read, and would be written over",
-                    advice="choose another DEST",
-                )
+                problem = "is what is read, and would be written over"
+                raise InputError(f"{root.path / file} {problem}", advice="choose another DEST")
 
     def _look_at_shared(self, state: DestState) -> None:
         """Check the files that all images share: tables, lists and joint files."""
@@ -266,8 +265,8 @@ class DestCheck:
         for entry in state.entries.values():
             if not self.dest.is_of_layout(entry):
                 raise InputError(
-                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout or split, and its "
-                    "lists and tables would be mixed with those of this run",
+                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout or split, or of "
+                    "other tiles, and its lists and tables would be mixed with those of this run",
                     advice="choose another DEST",
                 )
 

@@ -30,7 +30,7 @@ from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_images, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
@@ -128,7 +128,9 @@ class FolderSink:
         digests = drawn.digests_after(self.state.entries.get(name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": name, "mask": drawn.mask, "height": height, "width": width}
-        if source_name not in ("", name):
+        if drawn.tile is not None:
+            line["tile"] = drawn.tile
+        if source_name not in ("", self.dest.options.image_of(name)):
             line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
@@ -254,7 +256,9 @@ class FolderSink:
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
         for path, data in (*self.dest.tables.items(), *self._shared(rows)):
-            if self.root.read(path) != data:
+            if not data and getattr(self.dest.layout, "EMPTY_MISLEADS", False):
+                self.root.remove(path)
+            elif self.root.read(path) != data:
                 self.root.write(path, data)
         names = self._all_names
         is_same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))
@@ -283,8 +287,9 @@ class FolderSink:
         entries, options, names = self.state.entries, self.dest.options, self._all_names
         stored = {} if rows.keys() >= entries.keys() else self.dest.stored_rows(entries)
         listed = any(self.root.holds(LISTS.format(split=split)) for split in SPLITS)
-        options = with_earlier_splits(options, entries, self.written, listed=listed)
-        return self.dest.layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
+        layout = self.dest.layout
+        options = with_earlier_images(options, entries, self.written, layout=layout, listed=listed)
+        return layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
 
     @property
     def _all_names(self) -> list[str]:

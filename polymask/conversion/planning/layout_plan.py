@@ -1,6 +1,7 @@
 """Planning the layout's options: labels, splits, original records; labels that it cannot hold are refused."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from polymask.conversion.options import ConvertOptions
@@ -9,6 +10,7 @@ from polymask.formats import Annotations
 from polymask.layouts import PICTURE_FORMATS, LayoutOptions, layout_named
 from polymask.layouts.common.splits import SPLITS, group_of, source_splits, split_options
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.image_names import picture_suffix
 from polymask.storage.safe_names import safe_path
 
 
@@ -24,8 +26,11 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         original=_originals(annotations),
         delete_source=options.delete_source,
         picture_format=_picture_format(options),
+        picture_suffixes=_picture_suffixes(annotations, options),
         void_as=options.void_as or "",
         palette=options.palette,
+        tiling=options.tiling,
+        source_format=annotations.format,
         **_splits(annotations, options),
     )
     layout = layout_named(options.to)
@@ -34,6 +39,11 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
     if void_advice and options.rules().makes_void and not options.void_as:
         raise InputError(
             f"masks of the layout `{options.to}` have no void, which these rules make", advice=void_advice
+        )
+    if (options.size or options.scale) and annotations.original and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"the layout `{options.to}` adds masks to the source's own JSON, whose items keep their size",
+            advice="leave --size and --scale out, or choose another layout",
         )
     if options.copy_images and options.images is None and annotations.picture is None:
         raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
@@ -60,7 +70,29 @@ def _picture_format(options: ConvertOptions) -> str:
             f"the layout `{options.to}` has pictures as {only}",
             advice=f"leave --picture-format out, or make it {only}",
         )
-    return only or options.picture_format or ""
+    if options.is_reshaped and options.copy_images and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"each file of the layout `{options.to}` names its item as the source does, at its own size",
+            advice="leave --copy-images out, or --scale",
+        )
+    return only or options.picture_format or ("png" if options.is_reshaped and options.copy_images else "")
+
+
+def _picture_suffixes(annotations: Annotations, options: ConvertOptions) -> dict[str, str]:
+    """The suffixes of copies of pictures that the source names without one, for readers go by suffixes."""
+    layout = layout_named(options.to)
+    if not options.copy_images or annotations.picture or getattr(layout, "NAMES_PICTURES", False):
+        return {}
+    names = {index: name for index, name in enumerate(annotations.names) if not picture_suffix(name)}
+    return {name: _suffix_of_picture(annotations, index) for index, name in names.items()}
+
+
+def _suffix_of_picture(annotations: Annotations, index: int) -> str:
+    """The suffix of an image's picture; none of one that is not found."""
+    with suppress(InputError):  # the image fails, or is not of this run
+        file = annotations.picture_file(index)
+        return picture_suffix(file.name) if file else ""
+    return ""
 
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
