@@ -166,7 +166,7 @@ class OtherMask(NamedTuple):
 
 
 class MaskNote(NamedTuple):
-    """What a report notes of a number of masks, or of polygons in them; `text` may have a place for a rule."""
+    """What a report notes of some masks, or of polygons in them; `text` may have a place for a rule."""
 
     text: str
     pixel_rule: str = ""
