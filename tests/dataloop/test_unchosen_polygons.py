@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import polymask
 from polymask.formats.reading.annotation_choice import Choice
 from polymask.results import Report
+from tests.dataloop.test_download import exported
 from tests.dataloop.test_restore import clone
-from tests.dataloop.world import Json, World, brushed, expected, ring, same_masks, segment
+from tests.dataloop.world import URL, Json, World, brushed, expected, ring, same_masks, segment
 
 BOB = "bob@example.org"
 OPEN = segment("cat", ring(8, 1, 12, 6), status="issue")
@@ -131,6 +133,19 @@ def test_in_a_clone_what_is_not_chosen_stays_too(world: World, journal: Path) ->
     before = masks_now(world)
     report = plain(world, choice={"status": "review"})
     assert (report.retracted, report.written, masks_now(world)) == (0, 0, before)
+
+
+def test_what_is_not_chosen_of_a_local_file_stays_too(world: World, tmp_path: Path) -> None:
+    """It is in the file, so its masks are left alone."""
+    world.add_item("/a.png", PLAIN, DOG)
+    file = exported(world, tmp_path / "export.json")
+    with world.connected():
+        assert polymask.convert(file, URL).written == 1
+        before = masks_now(world)
+        report = polymask.convert(file, URL, status="approved")
+        assert (report.retracted, report.written, masks_now(world)) == (0, 0, before)
+        assert polymask.convert(file, URL, status="review").retracted == 0
+    assert masks_now(world) == before
 
 
 @pytest.mark.parametrize("status", ["aproved", "bogus", ""])

@@ -410,7 +410,7 @@ BUGS = (
     Bug("no loss", "predictions are taken unasked", "formats/reading/annotation_choice.py",
         '        if self.predictions == "skip":\n            name', '        if False:\n            name', ("tests/dataloop/test_choosing_annotations.py",)),
     Bug("no loss", "what is not chosen is deleted in place", "dataloop/source.py",
-        "[Reason(\"choice\", reason)] += 1\n            return\n", "[Reason(\"choice\", reason)] += 1\n", ("tests/dataloop/test_choosing_annotations.py",)),
+        "            self.unchosen.append(row)\n            return\n", "", ("tests/dataloop/test_choosing_annotations.py",)),
     Bug("no loss", "open QA issues are deleted unasked", "dataloop/jobs/run.py",
         "flagged=not options.delete_source", "flagged=True", ("tests/dataloop/test_choosing_annotations.py",)),
     Bug("true facts", "white masks are not told of", "dataloop/jobs/run.py",
