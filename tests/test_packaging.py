@@ -1,4 +1,4 @@
-"""What is handed out: the source distribution, the wheel, the container of the command line, the lowest versions."""
+"""What is handed out: the source distribution, the wheel, the container, the lowest versions."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ NOT_RUN = {"az", "gs", "notebook"}  # extras that no test installs; their pages 
 
 
 def test_the_image_is_as_linters_want_it() -> None:
-    """Bases have a tag, apt leaves no lists behind, pip no cache; it ends as a plain user, with one program."""
+    """Bases have a tag, apt leaves no lists, pip no cache; it ends as a plain user, with one program."""
     assert re.search(r"^ARG PYTHON=python:3\.\d+-slim-\w+$", DOCKERFILE, re.MULTILINE)
     stages = [number for number, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")]
     last = INSTRUCTIONS[stages[-1] :]
@@ -42,9 +42,7 @@ def test_the_image_is_as_linters_want_it() -> None:
 
 def test_the_image_copies_what_is_there_and_is_not_left_out() -> None:
     """`.dockerignore` leaves out everything but that."""
-    kept = {
-        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
-    }
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = [line.split()[1:-1] for line in INSTRUCTIONS if line.startswith("COPY ")]
     names = {name for names in copied for name in names}
     assert names == kept
@@ -74,8 +72,7 @@ def test_the_image_is_built_where_docker_runs(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A source distribution of a copy of the project, and a wheel that was made of it, without the network."""
-    pytest.importorskip("setuptools", minversion="77", reason="what builds it is not installed here")
+    """A source distribution of a copy of the project, and a wheel that was made of that; no network."""
     copy, dist = tmp_path_factory.mktemp("copy") / "polymask", tmp_path_factory.mktemp("dist")
     left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "*.so", "__pycache__")
     shutil.copytree(ROOT, copy, ignore=left_out)
