@@ -34,7 +34,7 @@ def dataframe(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, inde
     Examples:
         >>> frame = dataframe([{"label": "cat", "pixels": 7}], ("label", "pixels"), index="label")
         >>> bool(frame.pixels["cat"] == 7)
-        np.True_
+        True
     """
     pandas = library("pandas", extra="notebook", reader="a table of pandas")
     frame = pandas.DataFrame(rows, columns=list(columns))
