@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from polymask import convert, operating_system
+from polymask.storage.roots import local
 from tests.conftest import ROOT, SAMPLE, tree
 from tests.newcomers.test_roles import labelme
 
@@ -160,3 +161,17 @@ def test_a_file_is_synced_through_the_memory_of_the_disk(monkeypatch: pytest.Mon
     operating_system.sync_file(7)
     operating_system.sync_file(8)
     assert asked == [51, 51, ("fsync", 8)]
+
+
+def test_each_file_is_synced_where_one_sync_does_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it gets its name, for nothing else will do it before the manifest."""
+    synced: list[int] = []
+    monkeypatch.setattr(local, "SYNC_WAITS", False)
+    monkeypatch.setattr(local, "sync_file", synced.append)
+    monkeypatch.setattr(os, "sync", lambda: pytest.fail("it does not wait"))
+    root = local.Root(tmp_path)
+    root.write("masks/a.png", b"mask")
+    root.sync()
+    assert len(synced) == 1
