@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from polymask import NotFound, convert
+from polymask import convert
 from polymask.formats.coco.large import index_cache
 from polymask.formats.reading import content
-from polymask.storage.local_disk.user_dirs import home_folder, state_folder
+from polymask.storage.local_disk.user_dirs import home_folder
 from tests.conftest import ROOT, SAMPLE, tree
 
 POLYMASK = f"{sys.executable} -m polymask"
@@ -139,9 +139,3 @@ def test_without_a_home_an_index_is_made_each_time(
     monkeypatch.setattr(content, "LARGE", 0)
     assert convert(SAMPLE, tmp_path / "out").written == 3
     assert not index_cache.is_stored(SAMPLE)
-
-
-def test_without_a_home_a_journal_says_where_it_could_be(homeless: None) -> None:
-    """A backup of polygons belongs nowhere by chance."""
-    with pytest.raises(NotFound, match="no home folder; set XDG_STATE_HOME, or HOME"):
-        state_folder()
