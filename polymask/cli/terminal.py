@@ -111,7 +111,7 @@ def emphasized(text: str) -> str:
 
 def print_json(document: object) -> None:
     """Print a JSON document on stdout, on one line; whatever the encoding of stdout, it can be parsed."""
-    is_utf8 = lookup(sys.stdout.encoding).name == "utf-8"
+    is_utf8 = lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
     click.echo(json.dumps(document, ensure_ascii=not is_utf8))
 
 
