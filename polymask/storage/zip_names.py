@@ -35,7 +35,7 @@ def member_names(members: Iterable["ZipInfo"], path: object) -> Iterator[tuple[s
 
 
 def _stored_name(member: "ZipInfo") -> str:
-    """The name as it is stored, up to a zero byte: since Python 3.13, `filename` may be one of another field."""
+    """The name as stored, up to a zero byte: since Python 3.13, `filename` may be that of another field."""
     return member.orig_filename.partition("\0")[0]
 
 
