@@ -170,7 +170,8 @@ def rectangle(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
 def test_slides_become_masks_whose_holes_are_holes(tmp_path: Path) -> None:
     """QuPath's export as it is; each pixel is where the classification says, at full size and smaller."""
     qupath(tmp_path / "export", "slide-1")
-    Reader(tmp_path, {"fixtures/geojson": "export"}, {}).follow("recipes/slides.md")
+    own = {"fixtures/geojson": "export", '"boat"': '"slide-1"'}
+    Reader(tmp_path, own, {}).follow("recipes/slides.md")
     expected = np.zeros((30, 40), np.uint8)
     expected[5:25, 4:24] = 2
     expected[10:20, 10:16] = 0
