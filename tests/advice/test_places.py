@@ -17,7 +17,7 @@ from tests.conversion.test_moved_projects import _as_an_earlier_build
 from tests.support.formats import FIXTURES
 
 
-@follows("storage/tar: unpack the archive first")
+@follows("storage/archives/tar: unpack the archive first")
 def test_a_tar_with_links_is_unpacked(case: Case) -> None:
     """What the link means lies there then."""
     with tarfile.open(case.folder / "a.tar", "w") as archive:
@@ -32,7 +32,7 @@ def test_a_tar_with_links_is_unpacked(case: Case) -> None:
     case.works("convert", case.folder / "unpacked/data", case.out)
 
 
-@follows("storage/zip_names: unpack it and name the folder, or zip it again with names in UTF-8")
+@follows("storage/archives/zip_names: unpack it and name the folder, or zip it again with names in UTF-8")
 def test_a_zip_of_names_that_nobody_can_read_is_unpacked_or_zipped_again(case: Case) -> None:
     """Names of Windows' Latin-1, without a word that they are."""
     folder, name = case.folder / "folder", "bär.json"
