@@ -148,7 +148,7 @@ def _in_place(
         raise InputError("in place, only items with polygons are read", advice="leave --annotated-only out")
     if options.max_delete is not None and not options.delete_source:
         raise InputError(
-            "--max-delete limits what --delete-source deletes", advice="leave it out, or add that"
+            "--max-delete limits what --delete-source deletes", advice="leave it out, or add --delete-source"
         )
     run: Callable[..., Report] = convert_in_place
     if preview is not None:

@@ -56,8 +56,8 @@ def id_of(entity: Any, name: str, *, kind: str) -> str:
     value = getattr(entity, name, None)
     if isinstance(value, str):
         return value
-    advice = f"get it with dl.{kind}s.get({kind}_id=…)"
-    raise InputError(f"expected a dl.{kind.title()}, not {entity!r}", advice=advice)
+    message = f"expected a dl.{kind.title()}, not {entity!r}"
+    raise InputError(message, advice=f"get it with dl.{kind}s.get({kind}_id=…)")
 
 
 def _evidence(dataset: Dataset, item_id: str, journal: str | Path | None) -> Evidence:
