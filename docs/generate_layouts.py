@@ -6,6 +6,7 @@ With `--check`, fails where a page is not up to date. The sample is laid out to 
 import sys
 import tempfile
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 from polymask import convert
@@ -56,8 +57,8 @@ def pages() -> Iterator[tuple[str, str]]:
     """The name and the text of every page."""
     told = {name: facts for name in LAYOUTS if (facts := getattr(layout_named(name), "FACTS", None))}
     rows = [
-        f"| {f'[`{name}`]({name}.md)' if name in told else f'`{name}`'} | {LAYOUTS[name]} |"
-        for name in LAYOUTS
+        f"| {f'[`{name}`]({name}.md)' if name in told else f'`{name}`'} | {escape(text, quote=False)} |"
+        for name, text in LAYOUTS.items()
     ]
     head = ["# Layouts\n", f"{MADE}\n", INTRODUCTION, "| layout | what is written |", "|---|---|"]
     yield "overview.md", "\n".join([*head, *rows, ""])  # index.md is the layout of that name

@@ -31,7 +31,6 @@ from polymask.formats.coco.rows import (
     category_id,
     category_names,
     positions_of,
-    record_id,
     refuse_doubled,
     refuse_doubled_rows,
     sections_decoder,
@@ -41,7 +40,7 @@ from polymask.formats.coco.sizes import Sizes
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.ids import as_text, by_text
+from polymask.formats.reading.ids import as_text, by_text, record_id
 from polymask.formats.reading.refusals import Malformed, Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance
@@ -161,14 +160,22 @@ class Index:
 
 def _stored(content: Content, options: ReadOptions) -> FileIndex:
     try:
-        return _Reading(content, options).stored()
+        index = _Reading(content, options).stored()
+        _check_depth(content)
+        return index
     except (InputError, NotJson, RecursionError) as error:
         # Of several faults, report the one that the reader of whole files would report.
         content.outline.check()
+        _check_depth(content)
         _Reading(content, options).check_types()
         if isinstance(error, InputError):
             raise
         raise FormatError(f"not JSON: {error}", file=content.path) from None
+
+
+def _check_depth(content: Content) -> None:
+    depth = content.outline.depth
+    content.place.limits.check("max_depth", depth, str(content.path), f"{depth} brackets open at once")
 
 
 class _Reading:
