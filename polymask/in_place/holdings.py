@@ -136,6 +136,11 @@ def supersedes(holder: Holding, other: Holding) -> bool:
     return other.absorbed <= holder.absorbed and all(are_set(mask, flat) for flat in other.pixels.values())
 
 
+def contains(holder: Holding, other: Holding) -> bool:
+    """Whether the holder has all source instances of another mask, as it has them, and more."""
+    return _identity(other.proof) < _identity(holder.proof) and supersedes(holder, other)
+
+
 def without_duplicates(holdings: list[Holding]) -> list[Holding]:
     """The first holding of each group with the same claim and pixels, in their order."""
     first: dict[Any, Holding] = {}

@@ -20,7 +20,7 @@ from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.origins import absorbed_by, notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
-from polymask.in_place.reconcile import Decision, Drawing, decide_all, raise_problems
+from polymask.in_place.reconcile import Decision, Drawing, decide_all, labels_to_write, raise_problems
 from polymask.labels.label_map import LabelMap
 from polymask.ledger import NO_PIXEL
 from polymask.limits import Limits
@@ -164,7 +164,7 @@ class ProvenJob:
         return ItemWork(item, reading, self._paintable(item, drawings, outcome), outcome)
 
     def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
-        work.outcome.written = _labels_to_write(decisions)
+        work.outcome.written = labels_to_write(decisions)
         work.outcome.retracted = sum(len(decision.retract) for decision in decisions.values())
         if self.watch:
             self.watch(work.item, work.reading, decisions, stored)
@@ -177,9 +177,9 @@ class ProvenJob:
             if not masks:
                 return self._confirm(work, decisions)
             self.sink.write(work.item, masks)
-            work.outcome.written = list(dict.fromkeys(work.outcome.written + _labels_to_write(decisions)))
+            work.outcome.written = list(dict.fromkeys(work.outcome.written + labels_to_write(decisions)))
             decisions = self._read_back(work, masks)
-        if labels := _labels_to_write(decisions):
+        if labels := labels_to_write(decisions):
             raise work.refusal(f"the masks of {_quoted(labels)} keep changing; nothing was deleted")
         return decisions
 
@@ -189,20 +189,25 @@ class ProvenJob:
         if work.outcome.written or not due:
             return decisions
         confirmed = self._decide(work, self.sink.proofs(work.item))
-        if labels := _labels_to_write(confirmed):
+        if labels := labels_to_write(confirmed):
             raise work.refusal(
                 f"the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
             )
         return confirmed
 
     def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
-        surplus = [proof for decision in decisions.values() for proof in decision.retract]
-        # A mask that looks surplus may be another run's mask of a later edit.
-        if surplus and self.source.read(work.item).record.etag != work.reading.record.etag:
-            raise SourceChanged(f"{work.item.name}: the annotations changed meanwhile", advice="run again")
-        for proof in surplus:
+        for proof in self._surplus(work, decisions):
             self.sink.retract(work.item, proof)
             work.outcome.retracted += 1
+
+    def _surplus(self, work: ItemWork, decisions: dict[str, Decision]) -> Iterator[Stored]:
+        # Of two runs at once, only the later writer sees the double, maybe after all polygons are deleted.
+        yield from (proof for decision in decisions.values() for proof in decision.doubles)
+        superseded = [proof for decision in decisions.values() for proof in decision.superseded]
+        # A mask that looks surplus may be another run's mask of a later edit.
+        if superseded and self.source.read(work.item).record.etag != work.reading.record.etag:
+            raise SourceChanged(f"{work.item.name}: the annotations changed meanwhile", advice="run again")
+        yield from superseded
 
     def _drawings(self, reading: Reading) -> dict[str, list[Drawing]]:
         """The drawings of the chosen instances by label, in the record's order."""
@@ -285,15 +290,10 @@ class ProvenJob:
         painting = Painting(record, LabelMap.from_names(by_label), rules, limits=self.options.limits)
         outcome.instances = len(instances)
         account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
-        outcome.conflicts = painting.conflicts
-        outcome.conflict_pixels = painting.contested_pixels
+        outcome.conflicts, outcome.conflict_pixels = painting.conflicts, painting.contested_pixels
         outcome.labeled_pixels = painting.labeled_pixels
         for label, spans in painting.label_spans.items():
             outcome.labels[label] = (len(by_label[label]), spans.pixels)
-
-
-def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:
-    return [label for label, decision in decisions.items() if decision.write]
 
 
 def _quoted(labels: Sequence[str]) -> str:

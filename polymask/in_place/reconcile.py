@@ -15,7 +15,8 @@ polygons that a stored mask proves. The rules:
   that the first one keeps.
 - A run that deletes needs a mask whose claim says so. Another mask is written anew before any deletion.
 - If a label has no polygons, a mask whose polygons were all deleted is finished: it is never rewritten.
-  Only a duplicate with the same source instances and pixels is retracted, namely the later one.
+  Only a mask that adds nothing to another finished mask is retracted: of two with the same source instances
+  and pixels the later one, and one whose source instances, as it has them, and pixels are all in the other.
 - Masks of other sources (`origin`) take no part in a decision, for their polygons are unknown here.
 - A mask that somebody edited or relabeled is reported, and its label is left alone. If its label has
   no polygons and none were deleted for it, the mask is that person's own and is ignored.
@@ -32,6 +33,7 @@ from polymask.in_place.holdings import (
     Drawing,
     Holding,
     SourcePixels,
+    contains,
     joined_pixels,
     supersedes,
     without_duplicates,
@@ -43,7 +45,7 @@ from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, n
 from polymask.raster.packed import set_pixels
 from polymask.validation import Json
 
-__all__ = ["Decision", "Drawing", "decide", "decide_all", "raise_problems"]
+__all__ = ["Decision", "Drawing", "decide", "decide_all", "labels_to_write", "raise_problems"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class Decision:
     Attributes:
         write: The mask to store, if any.
         retract: The masks to remove: after `write` is proven to be stored, or at once without it.
+        doubles: Those of `retract` that are equal to an earlier mask: nothing is lost with them.
         accounted: The ids of the polygons that may be deleted, for a stored mask that allows it proves them.
         problem: Why nothing may be done; empty if there is no problem.
         changed: Whether the problem is that somebody edited a mask.
@@ -60,9 +63,16 @@ class Decision:
 
     write: Mask | None = None
     retract: tuple[Stored, ...] = ()
+    doubles: tuple[Stored, ...] = ()
     accounted: tuple[str, ...] = ()
     problem: str = ""
     changed: bool = False
+
+    @property
+    def superseded(self) -> list[Stored]:
+        """Those of `retract` that are no doubles."""
+        doubles = {proof.location for proof in self.doubles}
+        return [proof for proof in self.retract if proof.location not in doubles]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +130,11 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     )
     unique = without_duplicates(usable)
     if drawn:
-        return _with_polygons(request, drawn, holdings, unique)
-    return _without_polygons(request, holdings, unique)
+        decision = _with_polygons(request, drawn, holdings, unique)
+    else:
+        decision = _without_polygons(request, holdings, unique)
+    later = {holding.proof.location for holding in usable if holding not in unique}
+    return replace(decision, doubles=tuple(p for p in decision.retract if p.location in later))
 
 
 def decide_all(
@@ -142,6 +155,11 @@ def decide_all(
         for label, proofs in masks.items()
         if not only or label in only
     }
+
+
+def labels_to_write(decisions: Mapping[str, Decision]) -> list[str]:
+    """The labels for which masks are to be stored."""
+    return [label for label, decision in decisions.items() if decision.write]
 
 
 def raise_problems(decisions: Mapping[str, Decision]) -> None:
@@ -176,6 +194,7 @@ def _rank(holding: Holding) -> tuple[bool, int]:
 def _without_polygons(request: Request, holdings: list[Holding], unique: list[Holding]) -> Decision:
     """Decide for a label without polygons: finished masks stay, and a new mask replaces the others."""
     finished = [holding for holding in unique if holding.finished]
+    finished = [f for f in finished if not any(contains(other, f) for other in finished if other is not f)]
     unfinished = [holding for holding in holdings if holding not in finished]
     keeping = [
         holding

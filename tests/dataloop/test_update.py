@@ -104,7 +104,7 @@ def test_items_whose_listing_fails_are_read_one_by_one(many: World) -> None:
     """It is asked for once, and not for each of them."""
     mask = next(row for row in many.emulator.annotations() if row["type"] == "binary")
     many.emulator.remove_annotation(mask["id"])
-    refused = Fault("POST", "/datasets/*/query", "status", status=400, resource="annotations")
+    refused = Fault("POST", "/datasets/*/query", "status", status=400, clause="itemId")
     many.emulator.faults.add(refused)
     calls, report = calls_of(many, delete_source=False, update=True)
     assert (report.written, report.unchanged, report.failures) == (1, 11, [])
