@@ -236,7 +236,7 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
         restored = "polygons" if is_dataloop(dest) else "annotation files"
         outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
         there = f"{report.unchanged:,} were there already"
-        edited = f", {len(report.skipped):,} were edited since and stay as they are" if report.skipped else ""
+        edited = f", {len(report.skipped):,} were edited or erased since" if report.skipped else ""
         click.echo(f"{report.written:,} {restored} {outcome}, {there}{edited}.")
         for polygon in report.skipped:
             click.echo(f"{polygon.name}: {polygon.reason}")

@@ -89,11 +89,15 @@ def test_restoring_from_nothing_is_a_missing_proof(world: World, item: str, stat
     assert f"/artifacts/polymask/{world.dataset['id']}" in str(raised.value)
 
 
-def test_restoring_where_nothing_was_deleted_is_no_missing_proof(world: World, item: str) -> None:
-    """Masks beside their polygons say nothing of a deletion."""
+def test_restoring_where_nothing_was_deleted_is_done(world: World, item: str) -> None:
+    """Masks beside their polygons say nothing of a deletion; a journal that is named must be there, though."""
     world.convert(None, delete_source=False)
-    with pytest.raises(NotFound):
-        world.restore()
+    report = world.restore()
+    assert (report.written, report.failures, report.exit_code) == (0, [], 0)
+    assert report.notes == ["nothing was deleted, as far as a journal or a mask tells"]
+    with pytest.raises(NotFound, match="leave --journal out for the usual one") as raised:
+        world.restore(Path("nowhere"))
+    assert raised.value.exit_code == 2
 
 
 def test_the_clone_of_a_dataset_tells_that_its_polygons_are_nowhere(world: World, item: str) -> None:
