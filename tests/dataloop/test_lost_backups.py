@@ -90,7 +90,7 @@ def test_restoring_from_nothing_is_a_missing_proof(world: World, item: str, stat
 
 
 def test_restoring_where_nothing_was_deleted_is_done(world: World, item: str) -> None:
-    """Masks beside their polygons say nothing of a deletion; a journal that is named must be there, though."""
+    """Masks beside their polygons say nothing of a deletion; but a journal that is named must be there."""
     world.convert(None, delete_source=False)
     report = world.restore()
     assert (report.written, report.failures, report.exit_code) == (0, [], 0)

@@ -136,7 +136,7 @@ def test_a_polygon_edited_after_it_was_restored_comes_back_as_edited(
 
 
 def test_an_item_that_is_gone_does_not_hold_up_the_others(world: World, item: str, journal: Path) -> None:
-    """It is named once, with the number of its polygons, which stay in the backup; the others are put back."""
+    """It is named once, with the number of its polygons; those of other items are put back."""
     gone = world.add_item("/1.png", ACROSS, BESIDE)
     world.add_item("/2.png", BESIDE)
     world.convert(journal)

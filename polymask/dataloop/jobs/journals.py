@@ -54,6 +54,14 @@ def existing(client: Client, dataset: Json, folder: str | Path | None) -> list[E
     return journals
 
 
+def existing_or_none(client: Client, dataset: Json, folder: str | Path | None) -> list[Evidence]:
+    """As `existing`, but an empty list where there is none."""
+    try:
+        return existing(client, dataset, folder)
+    except NotFound:
+        return []
+
+
 def _in_usual_folder(dataset_id: str) -> tuple[list[Evidence], BackendError | None]:
     """The journals in the user's state folder; else the error that there are none."""
     try:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from polymask.dataloop.jobs.journals import (
     existing,
+    existing_or_none,
     looked_in,
     tell_of_damages,
 )
-from polymask.dataloop.jobs.run import Dataset, chosen, every_item, open_dataset
+from polymask.dataloop.jobs.run import chosen, every_item, open_dataset
 from polymask.dataloop.jobs.undoing.backups import Backups
 from polymask.dataloop.reading.claims import claims_of
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
-from polymask.errors import NotFound
 from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
@@ -49,7 +49,8 @@ def verify_dataset(
     source = every_item(dataset, query=query)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
-    journals = _journals(dataset, journal)
+    find = existing if journal is not None else existing_or_none  # one that is named must be there
+    journals = find(dataset.client, dataset.raw, journal)
     deleted_ids, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
     backups = Backups(dataset.client, journals, folder=journal)
     places = looked_in(dataset.client, dataset.raw, journal)
@@ -112,16 +113,6 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
     for (label, _), masks in sorted(Counter((proof.label, proof.origin) for proof in stored).items()):
         if masks > 1:
             yield f"'{label}' has {masks} masks", DOUBLED
-
-
-def _journals(dataset: Dataset, journal: str | Path | None) -> list[Evidence]:
-    """The journals that tell of deletions; none is needed where none is named."""
-    try:
-        return existing(dataset.client, dataset.raw, journal)
-    except NotFound:
-        if journal is not None:
-            raise
-        return []
 
 
 def _first_ids_of_deleted(journals: Sequence[Evidence]) -> dict[str, set[str]]:
