@@ -37,6 +37,7 @@ from polymask.provenance.claims import DATASET
 from polymask.validation import Json, whole
 
 ITEMS_A_CALL = 200
+REFUSED = (400, 422)  # the statuses of a query that a service does not understand
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
@@ -63,6 +64,7 @@ class DataloopSource:
         dataset_id: str,
         *,
         query: Json | None = None,
+        query_file: str | Path | None = None,
         folder: str = "",
         check_images: bool = False,
         choice: Choice | None = None,
@@ -71,6 +73,7 @@ class DataloopSource:
         self._deletion, self.copies = DeletionByFilter(client, dataset_id), Copies(client)
         self.choice, self.folder = choice or Choice(), folder.strip("/")
         self.query = in_folder(self.folder, query or DEFAULT_QUERY)
+        self._query_file = query_file  # where somebody wrote the query
         self._otherwise = None if query else in_folder(self.folder, PLAIN_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
@@ -87,6 +90,8 @@ class DataloopSource:
         try:
             return self.client.pages(self.dataset_id, "items", self.query, keep=_needed)
         except Unavailable as error:
+            if self._query_file and error.status in REFUSED:
+                raise InputError(f"the service refuses this filter: {error}", file=self._query_file) from None
             if self._otherwise is None or self.client.may_pass(error):
                 raise
         return self.client.pages(self.dataset_id, "items", self._otherwise, keep=_needed)

@@ -65,7 +65,6 @@ def restore_dataset(
     return restoration.finished()
 
 
-NO_SUCH_JOURNAL = "name the folder that the deleting run told, or leave --journal out for the usual one"
 GONE = (
     "the item ({item}) is gone from the platform, so that its {count} polygons cannot be put back; they "
     "stay in the backup"
@@ -161,7 +160,7 @@ class _Restoration:
 
     def _refuse(self, nowhere: NotFound) -> None:
         if self.journal is not None:
-            raise NotFound(nowhere.message, file=nowhere.file, advice=NO_SUCH_JOURNAL, exit_code=2) from None
+            raise nowhere
         if not self._lost:
             self.report.notes.append("nothing was deleted, as far as a journal or a mask tells")
             return
