@@ -12,8 +12,6 @@ from polymask.cli import signals
 from polymask.cli.commands import (
     compare_command,
     preview_command,
-    remove_masks_command,
-    restore_command,
     stats_command,
     verify_command,
 )
@@ -30,6 +28,7 @@ from polymask.cli.terminal import (
     with_advice,
 )
 from polymask.cli.text import findings_text, how_to_look, summary
+from polymask.cli.undoing import remove_masks_command, restore_command
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS

@@ -1,7 +1,6 @@
 """The commands except convert, check and formats."""
 
 import sys
-from dataclasses import asdict, fields
 from typing import Any
 
 import click
@@ -13,20 +12,17 @@ from polymask.cli.flags import (
     WORKERS,
     GroupedCommand,
     extra,
-    limit_flags,
     option_named,
     reading_flags,
     rule_flags,
 )
-from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
+from polymask.cli.terminal import Bar, emphasized, fail, print_json, with_advice
 from polymask.cli.text import comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
-from polymask.limits import Limits
 from polymask.parallel.pool import available
 from polymask.proving import examine
-from polymask.results import Report
-from polymask.undo import remove_masks, restore
+from polymask.wording import counted
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -118,10 +114,14 @@ def verify_command(
             }
         )
     if report.failed:
-        error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
+        error = ProofError(
+            failures_text(report, dest, of_masks=not is_dataloop(dest)), advice="" if report.notes else None
+        )
         fail(with_advice(error), error.exit_code)
     if is_dataloop(dest) and not as_json:
-        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+        masks, items = counted(report.unchanged, "mask"), counted(report.images, "item")
+        verb = "is what it claims" if report.unchanged == 1 else "are what they claim"
+        click.echo(f"{masks} on {items} {verb} to be.")
     elif not as_json:
         against = "annotations give" if source else "manifest says"
         click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
@@ -208,88 +208,3 @@ def preview_command(
     if not quiet:
         images = f"{len(page.shots):,} of {len(page.facts):,} images"
         click.echo(f"{images}, {page.pictures:,} with their picture → {output}")
-
-
-@click.command("restore", cls=GroupedCommand)
-@click.argument("dest")
-@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
-@extra("--dry-run", is_flag=True, help="Report what would be put back; write nothing.")
-@NO_BAR
-@JSON
-def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: bool, as_json: bool) -> None:
-    """Put back the polygons that --delete-source deleted.
-
-    \b
-    polymask restore masks/
-    polymask restore dataloop://project/dataset --dry-run
-
-    DEST is the folder of masks or the dataset that was converted. Polygons that exist already
-    are not added again, so the command can be repeated. A file that has changed since is
-    named and not touched; the others are restored.
-    """
-    with Bar(quiet=quiet) as bar:
-        report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
-    if as_json:
-        counts = {"restored": report.written, "there": report.unchanged, "edited": len(report.skipped)}
-        _print_undo(report, counts, dry_run=dry_run)
-    else:
-        restored = "polygons" if is_dataloop(dest) else "annotation files"
-        outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-        there = f"{report.unchanged:,} were there already"
-        edited = f", {len(report.skipped):,} were edited or erased since" if report.skipped else ""
-        click.echo(f"{report.written:,} {restored} {outcome}, {there}{edited}.")
-        for polygon in report.skipped:
-            click.echo(f"{polygon.name}: {polygon.reason}")
-        for note in report.notes:
-            click.echo(note)
-    _exit_with_failures(report)
-
-
-@click.command("remove-masks", cls=GroupedCommand)
-@click.argument("dest")
-@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
-@extra("--dry-run", is_flag=True, help="Tell what would be removed; remove nothing.")
-@option_named("workers", help="Calls at once, for datasets.")
-@limit_flags
-@NO_BAR
-@JSON
-def remove_masks_command(
-    dest: str, *, dry_run: bool, workers: int | None, quiet: bool, as_json: bool, **options: Any
-) -> None:
-    """Take back the masks that polymask wrote, and nothing else.
-
-    \b
-    polymask remove-masks masks/
-    polymask remove-masks dataloop://project/dataset --dry-run
-
-    Only what is proven to be polymask's goes: by claim and digest on a dataset, by the manifest in a
-    folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
-    were deleted for: `polymask restore` them first (exit 2). It can be run again.
-    """
-    with Bar(quiet=quiet) as bar:
-        limits = Limits(**{limit.name: options.pop(limit.name) for limit in fields(Limits)})
-        report = remove_masks(
-            dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
-        )
-    if as_json:
-        _print_undo(report, {"images": report.images, "removed": report.retracted}, dry_run=dry_run)
-    else:
-        what = "masks" if is_dataloop(dest) else "images' masks"
-        done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
-        click.echo("\n".join([f"{report.retracted:,} {what} {done}.", *report.notes]))
-    _exit_with_failures(report)
-
-
-def _print_undo(report: Report, counts: dict[str, int], *, dry_run: bool) -> None:
-    """What was put back or removed, as one JSON document."""
-    failures = [asdict(failure) for failure in report.failures]
-    print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
-
-
-def _exit_with_failures(report: Report) -> None:
-    """Name what could not be done, one by one, and exit as it asks; return where all was."""
-    for failure in report.failures:
-        reason = failure.reason if failure.name in failure.reason else f"{failure.name}: {failure.reason}"
-        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)
-    if report.exit_code:
-        sys.exit(report.exit_code)

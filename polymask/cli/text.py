@@ -8,6 +8,7 @@ from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.ledger import reasons_text
 from polymask.model import Finding, Skipped
 from polymask.results import Report
+from polymask.wording import counted, were
 
 if TYPE_CHECKING:
     from polymask.analysis.compare import Comparison
@@ -48,19 +49,19 @@ def summary(report: Report, dest: object) -> str:
     """The report of a conversion in some ten lines."""
     rate = report.images / report.seconds if report.seconds else 0.0
     lines = [
-        f"{report.images:,} images, {report.instances:,} instances → {dest}",
+        f"{counted(report.images, 'image')}, {counted(report.instances, 'instance')} → {dest}",
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed "
         f"in {report.seconds:.1f} s ({rate:,.0f} images/s, {report.kernel} kernel)",
     ]
     if report.dry_run:
-        lines.append(f"Dry run: nothing was written; {report.deleted:,} polygons would be deleted.")
+        lines.append(f"Dry run: nothing was written; {counted(report.deleted, 'polygon')} would be deleted.")
     elif report.deleted:
-        lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
+        deleted = f"{counted(report.deleted, 'polygon')} {were(report.deleted)}"
+        lines.append(f"{deleted} deleted; how to undo it is noted below.")
     if report.retracted:
-        outcome = "would be retracted" if report.dry_run else "were retracted"
-        lines.append(
-            f"{report.retracted:,} masks {outcome}: newer ones hold more, or what they held is gone."
-        )
+        outcome = "would be" if report.dry_run else were(report.retracted)
+        masks = f"{counted(report.retracted, 'mask')} {outcome} retracted"
+        lines.append(f"{masks}: doubles, superseded by newer masks, or what they held is gone.")
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
@@ -145,6 +146,16 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
         return []
     shown = [f"  {line}" for line in lines[:MOST_LINES]]
     return [f"{title} ({len(lines):,}):", *shown, *_unlisted(len(lines), MOST_LINES)]
+
+
+def capped(lines: Sequence[str]) -> list[str]:
+    """The first lines of a list, and how many there are beyond.
+
+    Examples:
+        >>> capped(list("abcdefghijklmn"))[-2:]
+        ['l', '  … and 2 more (all with --json)']
+    """
+    return [*lines[:MOST_LINES], *_unlisted(len(lines), MOST_LINES)]
 
 
 def findings_text(findings: "Findings") -> str:
@@ -266,7 +277,7 @@ def statistics_text(statistics: "Statistics") -> str:
     unused = len(statistics.labels) - len(labels)
     return "\n".join(
         [
-            f"{len(statistics.images):,} images",
+            counted(len(statistics.images), "image"),
             "",
             *text_table(("label", "instances", "images", "painted px", "share"), rows[:MOST_LINES]),
             *_unlisted(len(rows), MOST_LINES, "labels"),

@@ -222,7 +222,7 @@ def test_a_mask_whose_polygons_no_journal_holds_is_all_that_is_left(
     refused = undo(world, journal.parent / "another", dry_run=dry_run)
     (failure,) = refused.failures
     assert (refused.retracted, refused.exit_code, len(world.masks(item))) == (0, 2, 1)
-    assert "1 polygons were deleted for the mask of 'dog'" in failure.reason
+    assert "1 polygon was deleted for the mask of 'dog'" in failure.reason
     assert f"no journal in {journal.parent / 'another'} holds: it is all that is left" in failure.reason
     assert "name it with --journal" in failure.reason
     assert "polymask restore" not in failure.reason

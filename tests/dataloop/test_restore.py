@@ -144,7 +144,7 @@ def test_an_item_that_is_gone_does_not_hold_up_the_others(world: World, item: st
     report = world.restore(journal)
     (failure,) = report.failures
     assert (failure.name, f"the item ({gone}) is gone" in failure.reason) == ("1.png", True)
-    assert "its 2 polygons cannot be put back; they stay in the backup" in failure.reason
+    assert "2 polygons of it cannot be put back; the backup keeps them" in failure.reason
     assert (report.written, report.exit_code) == (4, ConflictError.exit_code)
 
 
@@ -393,7 +393,7 @@ def test_a_lost_journal_is_told(world: World, item: str, journal: Path) -> None:
         assert (report.written, report.exit_code) == (written, 5)
         (failure,) = report.failures
         assert failure.reason.startswith(
-            "the masks of 1 items say that 3 polygons were deleted that no journal in"
+            "the masks of 1 item say that 3 polygons were deleted that no journal in"
         )
     assert later in {original_id(row) for row in world.of_type("segment")}
 
@@ -432,7 +432,7 @@ def test_an_outdated_version_is_not_put_back(
         report = world.restore(tmp_path / "one", dry_run=dry_run)
         assert (report.written, report.unchanged, report.exit_code) == (written, 2 - written, 5)
         (failure,) = report.failures
-        assert "1 polygons were deleted that no journal in" in failure.reason
+        assert "1 polygon was deleted that no journal in" in failure.reason
     report = world.restore(tmp_path / "other")
     assert (report.written, report.unchanged, report.exit_code) == (1, 2, 0)
     (restored,) = (row for row in world.of_type("segment") if original_id(row) == row_id)

@@ -34,6 +34,7 @@ from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
+from polymask.wording import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,7 +198,7 @@ def ways_back(
     yield f"journal and backup: {evidence.place}"
     if report.deleted:
         undo = restore_command(dataset.url, None if isinstance(journal, Evidence) else journal)
-        yield f"{report.deleted:,} polygons deleted; `{undo}` undoes it"
+        yield f"{counted(report.deleted, 'polygon')} deleted; `{undo}` undoes it"
 
 
 def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> list[Item]:

@@ -114,7 +114,7 @@ def _content(row: Json) -> Json:
     return {name: value for name, value in row.items() if name not in OF_THE_PLATFORM}
 
 
-Deletion = tuple[int, str, str]  # of a journal, an item, and the id that its polygon had then
+DeletionKey = tuple[int, str, str]  # of a journal, an item, and the id that its polygon had then
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Deleted:
         return self.item.id, self.key
 
     @property
-    def deletion(self) -> Deletion:
+    def deletion(self) -> DeletionKey:
         """What its journal knows its last deletion by."""
         return id(self.journal), self.item.id, str(self.backup["id"])
 
@@ -163,7 +163,7 @@ def deleted(
     return {polygon.place: polygon for polygon in every}, meant
 
 
-def pending(journals: Sequence[Evidence]) -> set[Deletion]:
+def pending(journals: Sequence[Evidence]) -> set[DeletionKey]:
     """The deletions that no restoration with the same journal has undone since."""
     return {(id(journal), *place) for journal in journals for place in journal.ids_not_restored()}
 

@@ -30,14 +30,15 @@ from polymask.parallel.pool import in_threads
 from polymask.parallel.progress import Progress, reported
 from polymask.results import Report
 from polymask.validation import Json
+from polymask.wording import counted, were
 
 CHANGED = "somebody changed the mask of '{label}' ({location}), so it stays; delete it in the studio"
 NEEDED = (
-    "{count} polygons were deleted for the mask of '{label}' ({location}), so it stays; put them back "
+    "{polygons} deleted for the mask of '{label}' ({location}), so it stays; put them back "
     "with `{restore}`, then run this again"
 )
 NOWHERE = (
-    "{count} polygons were deleted for the mask of '{label}' ({location}) that no journal in {places} holds: "
+    "{polygons} deleted for the mask of '{label}' ({location}) that no journal in {places} holds: "
     "it is all that is left of them, so it stays; where another folder or machine has the journal, name it "
     "with --journal, and where nobody needs the polygons, delete the mask in the studio"
 )
@@ -144,7 +145,8 @@ class _Removal:
             lost = [claim for claim in claims if not self._backups.of(claim)]
         facts = {"label": proof.label, "location": proof.location, "places": self._places}
         text, count = (NOWHERE, len(lost)) if lost else (NEEDED, len(needed))
-        _fail(report, item, InputError(text.format(count=count, restore=self.restore, **facts)))
+        polygons = f"{counted(count, 'polygon')} {were(count)}"
+        _fail(report, item, InputError(text.format(polygons=polygons, restore=self.restore, **facts)))
 
     @cached_property
     def _backups(self) -> Backups:

@@ -26,7 +26,7 @@ from polymask.dataloop.reading.polygons import version_of
 from polymask.dataloop.service.lookup import refuse_missing_folder
 from polymask.dataloop.service.restoring import (
     Deleted,
-    Deletion,
+    DeletionKey,
     PuttingBack,
     deleted,
     parents_first,
@@ -40,6 +40,7 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.claims import has_details, same_label
 from polymask.results import Report
 from polymask.validation import Json
+from polymask.wording import counted, were
 
 
 def restore_dataset(
@@ -66,8 +67,8 @@ def restore_dataset(
 
 
 GONE = (
-    "the item ({item}) is gone from the platform, so that its {count} polygons cannot be put back; they "
-    "stay in the backup"
+    "the item ({item}) is gone from the platform, so that {polygons} of it cannot be put back; the backup "
+    "keeps them"
 )
 
 
@@ -88,7 +89,7 @@ class _Restoration:
         self._copies: set[PolygonKey] = set()
         self._uncalled: set[PolygonKey] = set()  # copies of them are there
         self._lost: set[PolygonKey] = set()
-        self._pending: set[Deletion] = set()  # what no restoration has undone
+        self._pending: set[DeletionKey] = set()  # what no restoration has undone
         self._claimed = {claim.place for claim in self.claims}
         self._gone: Counter[Item] = Counter()  # polygons of items that are gone
 
@@ -142,7 +143,9 @@ class _Restoration:
         places = looked_in(dataset.client, dataset.raw, self.journal)
         tell_of_lost(report, dataset.url, self._lost, journals=places)
         for item, count in self._gone.items():
-            report.failures.append(Skipped(item.name, GONE.format(item=item.id, count=count)))
+            report.failures.append(
+                Skipped(item.name, GONE.format(item=item.id, polygons=counted(count, "polygon")))
+            )
             report.exit_code = max(report.exit_code, ConflictError.exit_code)
         chosen = set(self.items) if dataset.target.folder.strip("/") else None
         tell_of_damages(report, self._journals, items=chosen)
@@ -202,7 +205,9 @@ class _Restoration:
             if here[polygon.item.id] is None and not self._is_undone(polygon)
         )
         if others := sum(here[polygon.item.id] is False for polygon in polygons):
-            self.report.notes.append(f"{others:,} polygons of another dataset's items were left alone")
+            self.report.notes.append(
+                f"{counted(others, 'polygon')} of another dataset's items {were(others)} left alone"
+            )
         return [polygon for polygon in polygons if here[polygon.item.id]]
 
     def _put_back(self, polygon: Deleted) -> None:
