@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
+from polymask.conversion.planning.effects import refuse_dataset_options
 from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError
@@ -82,7 +83,7 @@ def _convert(
 ) -> Report:
     """The job that SOURCE and DEST call for."""
     if preview is not None:
-        _refuse_preview(source, dest, chosen)
+        _refuse_preview(preview, source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
         raise InputError(
             "--boxes paints the boxes of files",
@@ -103,11 +104,13 @@ def _convert(
     return _local(source, dest, chosen, executor, progress, preview)
 
 
-def _refuse_preview(source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions) -> None:
-    """Raise `InputError` where a preview has no before and after to show."""
-    from polymask.report.html import require_jinja
+def _refuse_preview(
+    preview: PathOrUrl, source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions
+) -> None:
+    """Raise `InputError` where a preview has no before and after to show, or is no page."""
+    from polymask.report.html import require_page
 
-    require_jinja()
+    require_page(preview)
     if not options.dry_run:
         raise InputError("--preview shows what a run would change", advice="add --dry-run")
     in_place = is_dataloop(source) and (dest is None or str(dest) == str(source))
@@ -123,7 +126,7 @@ def _local(
     progress: Progress | None,
     preview: PathOrUrl | None,
 ) -> Report:
-    options.refuse_dataset()
+    refuse_dataset_options(options)
     plan = make_plan(source, dest, options)
     report = run_plan(plan, executor=executor, progress=progress)
     if preview is not None:

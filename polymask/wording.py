@@ -1,16 +1,11 @@
-"""Numbers of things as people write them."""
+"""Words for people: numbers with their nouns."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """A number with its noun, in the singular where it is one.
+    """A number and its noun, in the singular or the plural.
 
     Examples:
-        >>> counted(1, "image"), counted(1300, "polygon"), counted(2, "entry", "entries")
-        ('1 image', '1,300 polygons', '2 entries')
+        >>> counted(1, "image"), counted(1200, "image"), counted(0, "box", "boxes")
+        ('1 image', '1,200 images', '0 boxes')
     """
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def were(count: int) -> str:
-    """`was` for one, `were` for any other number."""
-    return "was" if count == 1 else "were"
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

@@ -10,6 +10,7 @@ from polymask.analysis.masks.label_sets import LabelSets
 from polymask.analysis.masks.mask_folders import open_mask_folder
 from polymask.analysis.masks.mask_sets import MaskSet, chosen_masks_in, sources_in_split
 from polymask.analysis.masks.matching import matched
+from polymask.analysis.masks.whole_images import whole_images
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -42,7 +43,7 @@ from polymask.storage.manifest import MANIFEST, Entries, file_and_part, read_man
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
-from polymask.wording import counted, were
+from polymask.wording import counted
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
 MOST_LISTED = 5
@@ -60,8 +61,11 @@ def failures_text(report: Report, dest: str | Location, *, of_masks: bool = True
     if of_masks:
         head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
     else:
-        problems, proven = counted(report.failed, "problem"), counted(report.unchanged, "mask")
-        head = f"{problems} in {dest}, where {proven} {were(report.unchanged)} proven:"
+        problems, proven = (
+            counted(report.failed, "problem"),
+            counted(report.unchanged, "mask was", "masks were"),
+        )
+        head = f"{problems} in {dest}, where {proven} proven:"
     return "\n".join([head, *listed, *closing, *report.notes])
 
 
@@ -101,7 +105,7 @@ def verify_folder(
         raise InputError(
             "no masks that can be read back", file=folder, advice="name the folder that holds them"
         )
-    annotations, masks = sources_in_split([annotations, masks], options.split)
+    annotations, masks = sources_in_split([annotations, whole_images(masks)], options.split)
     require_pictures(annotations, every=False)
     return _against_source(masks, annotations, rules, progress)
 

@@ -12,6 +12,8 @@ from polymask.cli import signals
 from polymask.cli.commands import (
     compare_command,
     preview_command,
+    remove_masks_command,
+    restore_command,
     stats_command,
     verify_command,
 )
@@ -28,7 +30,6 @@ from polymask.cli.terminal import (
     with_advice,
 )
 from polymask.cli.text import findings_text, how_to_look, summary
-from polymask.cli.undoing import remove_masks_command, restore_command
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
@@ -140,7 +141,7 @@ def _exit_as_failed(report: Report) -> None:
 @NO_BAR
 @JSON
 def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Find what is wrong with the annotations before it costs anything.
+    """Find what is wrong with annotations before converting them.
 
     \b
     polymask check instances.json

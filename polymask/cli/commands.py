@@ -1,6 +1,7 @@
 """The commands except convert, check and formats."""
 
 import sys
+from dataclasses import asdict, fields
 from typing import Any
 
 import click
@@ -12,16 +13,21 @@ from polymask.cli.flags import (
     WORKERS,
     GroupedCommand,
     extra,
+    limit_flags,
     option_named,
     reading_flags,
     rule_flags,
 )
-from polymask.cli.terminal import Bar, emphasized, fail, print_json, with_advice
-from polymask.cli.text import comparison_text, statistics_text, weights_text
+from polymask.cli.outcomes import named_reason, preview_text, proven_text, restored_text
+from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
+from polymask.cli.text import capped, comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
+from polymask.limits import Limits
 from polymask.parallel.pool import available
 from polymask.proving import examine
+from polymask.results import Report
+from polymask.undo import remove_masks, restore
 from polymask.wording import counted
 
 
@@ -48,14 +54,15 @@ def compare_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """IoU by label between two mask sets: folders of any layout, or annotation files.
+    """Compare two sets of masks: IoU by label.
 
     \b
     polymask compare truth/ predicted/
     polymask compare instances.json masks/ --json
     polymask compare dataloop://project/dataset predicted/
 
-    Images are matched by name without suffix, labels by name. Pixels that are void in
+    TRUTH and OTHER are folders of masks in any layout, annotation files or datasets. Images are
+    matched by name without suffix, labels by name. Pixels that are void in
     TRUTH do not count, nor do labels that the scorers of its layout ignore. Exits 1 where images
     of TRUTH could not be compared.
     """
@@ -88,12 +95,13 @@ def verify_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Prove stored masks again: against their manifest, or with --source against annotations.
+    """Prove that stored masks are still what they should be.
 
     \b
     polymask verify masks/
     polymask verify theirs/ --source instances.json
 
+    The masks are read back and compared with their manifest or, with --source, with annotations.
     With --source the masks may be any tool's; where they differ, likely causes are named.
     For a dataset, the journal of its deletions reveals masks that are gone with their polygons.
     Exits 5 where a mask is damaged, missing or different, or deleted polygons cannot be restored.
@@ -118,13 +126,9 @@ def verify_command(
             failures_text(report, dest, of_masks=not is_dataloop(dest)), advice="" if report.notes else None
         )
         fail(with_advice(error), error.exit_code)
-    if is_dataloop(dest) and not as_json:
-        masks, items = counted(report.unchanged, "mask"), counted(report.images, "item")
-        verb = "is what it claims" if report.unchanged == 1 else "are what they claim"
-        click.echo(f"{masks} on {items} {verb} to be.")
-    elif not as_json:
-        against = "annotations give" if source else "manifest says"
-        click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
+    if not as_json:
+        against = "" if is_dataloop(dest) else "annotations give" if source else "manifest says"
+        click.echo(proven_text(report, against))
 
 
 @click.command("stats", cls=GroupedCommand)
@@ -137,13 +141,15 @@ def verify_command(
 def stats_command(
     path: str, *, weights: bool, workers: int | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Count instances and painted pixels by label, of annotations or of a folder of masks.
+    """Count instances and painted pixels by label.
 
     \b
     polymask stats instances.json
     polymask stats masks/ --json
     polymask stats masks/ --split train --weights
     polymask stats dataloop://project/dataset --predictions keep
+
+    PATH is an annotation file, a dataset, or a folder of masks, which tell no instances.
     """
     from polymask.analysis.stats import stats
     from polymask.training.classes import class_weights
@@ -161,23 +167,25 @@ def stats_command(
 
 @click.command("preview", cls=GroupedCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@extra("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@extra(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="The file to write: .html for a report, .png for a picture.",
+)
 @reading_flags
 @extra(
     "--limit",
     type=click.IntRange(1),
-    default=1200,
-    show_default=True,
     metavar="N",
-    help="The most images to show; the others are counted.",
+    help="The most images to show (1200; in a picture 48); the others are counted.",
 )
 @extra(
     "--max-mb",
     type=click.FloatRange(min=0, min_open=True),
-    default=24.0,
-    show_default=True,
     metavar="N",
-    help="The largest file, in megabytes.",
+    help="The largest report, in megabytes (24).",
 )
 @option_named("palette", help="Colors to begin with: color-blind safe, or the label map's own.")
 @rule_flags()
@@ -191,20 +199,99 @@ def preview_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Look at it: an HTML report of annotations, of converted masks, or of both.
+    """Look at annotations and masks: an HTML report or a PNG.
 
     \b
     polymask preview instances.json -o report.html
     polymask preview dataloop://project/dataset -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
+    polymask preview masks/ --where 'street_01*' -o look.png
 
-    A single file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
-    slider, labels to switch, conflicts, and the findings of `check`. Needs polymask[report].
+    An HTML report opens from disk, offline, on a phone: a gallery, polygons and mask on a slider,
+    labels to switch on and off, conflicts, and the findings of `check`. It needs polymask[report].
+    A PNG shows one image large, with title and legend; several images become a contact sheet.
     """
     from polymask.report.html import preview
 
     with Bar(quiet=quiet) as bar:
         page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
-        images = f"{len(page.shots):,} of {len(page.facts):,} images"
-        click.echo(f"{images}, {page.pictures:,} with their picture → {output}")
+        click.echo(preview_text(page, output))
+
+
+@click.command("restore", cls=GroupedCommand)
+@click.argument("dest")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@extra("--dry-run", is_flag=True, help="Report what would be put back; write nothing.")
+@NO_BAR
+@JSON
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: bool, as_json: bool) -> None:
+    """Put back the polygons that --delete-source deleted.
+
+    \b
+    polymask restore masks/
+    polymask restore dataloop://project/dataset --dry-run
+
+    DEST is the folder of masks or the dataset that was converted. Polygons that exist already
+    are not added again, so the command can be repeated. A file that has changed since is
+    named and not touched; the others are restored.
+    """
+    noun = "polygon" if is_dataloop(dest) else "annotation file"
+    with Bar(quiet=quiet, unit=f"{noun}s") as bar:
+        report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
+    if as_json:
+        counts = {"restored": report.written, "there": report.unchanged, "edited": len(report.skipped)}
+        _print_undo(report, counts, dry_run=dry_run)
+    else:
+        click.echo(restored_text(report, noun, dry_run=dry_run))
+    _exit_with_failures(report)
+
+
+@click.command("remove-masks", cls=GroupedCommand)
+@click.argument("dest")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@extra("--dry-run", is_flag=True, help="Tell what would be removed; remove nothing.")
+@option_named("workers", help="Calls at once, for datasets.")
+@limit_flags
+@NO_BAR
+@JSON
+def remove_masks_command(
+    dest: str, *, dry_run: bool, workers: int | None, quiet: bool, as_json: bool, **options: Any
+) -> None:
+    """Take back the masks that polymask wrote, and nothing else.
+
+    \b
+    polymask remove-masks masks/
+    polymask remove-masks dataloop://project/dataset --dry-run
+
+    Only what is proven to be polymask's goes: by claim and digest on a dataset, by the manifest in a
+    folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
+    were deleted for: `polymask restore` them first (exit 2). It can be run again.
+    """
+    with Bar(quiet=quiet, unit="items" if is_dataloop(dest) else "images") as bar:
+        limits = Limits(**{limit.name: options.pop(limit.name) for limit in fields(Limits)})
+        report = remove_masks(
+            dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
+        )
+    if as_json:
+        _print_undo(report, {"images": report.images, "removed": report.retracted}, dry_run=dry_run)
+    else:
+        what = ("mask",) if is_dataloop(dest) else ("image's mask", "images' masks")
+        done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
+        click.echo("\n".join([f"{counted(report.retracted, *what)} {done}.", *report.notes]))
+    _exit_with_failures(report)
+
+
+def _print_undo(report: Report, counts: dict[str, int], *, dry_run: bool) -> None:
+    """What was put back or removed, as one JSON document."""
+    lists = {"failures": report.failures, "skipped": report.skipped}
+    plain = {name: [asdict(row) for row in rows] for name, rows in lists.items()}
+    print_json(counts | plain | {"notes": report.notes, "dry_run": dry_run})
+
+
+def _exit_with_failures(report: Report) -> None:
+    """Name what could not be done, one by one, and exit as it asks; return where all was."""
+    for reason in capped([named_reason(failure) for failure in report.failures]):
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason.strip()}", err=True)
+    if report.exit_code:
+        sys.exit(report.exit_code)

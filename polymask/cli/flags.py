@@ -79,7 +79,7 @@ def _type(flag: Flag) -> Any:
     if flag.kind == "whole":
         return int if flag.least is flag.most is None else click.IntRange(flag.least, flag.most)
     if flag.kind == "number":
-        return click.FloatRange(flag.least, flag.most)
+        return float if flag.least is flag.most is None else click.FloatRange(flag.least, flag.most)
     return _frame if flag.kind == "frame" else None
 
 
@@ -201,7 +201,7 @@ CONFIG = _decorated(
             is_eager=True,  # so that the others find what it says
             expose_value=False,
             callback=_load_config,
-            help="Options in TOML, by their flags' names; flags win over it, it over POLYMASK_… variables.",
+            help="A TOML file of options. Flags win over it, and it wins over POLYMASK_… variables.",
         ),
         extra(
             "--print-config",

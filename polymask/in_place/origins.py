@@ -16,7 +16,7 @@ from polymask.in_place.holdings import Drawing
 from polymask.in_place.protocols import Stored
 from polymask.provenance.claims import DATASET
 from polymask.results import OtherMask
-from polymask.wording import counted, were
+from polymask.wording import counted
 
 Drawings = Mapping[str, Sequence[Drawing]]
 
@@ -63,7 +63,8 @@ def notes_of(masks: Counter[OtherMask]) -> Iterator[str]:
     repeated = Counter({mask: count for mask, count in named.items() if mask.is_repeated})
     if named:
         total = named.total()
-        yield f"{counted(total, 'mask')} made from other sources ({_names(named)}) {were(total)} left alone"
+        left_alone = "was left alone" if total == 1 else "were left alone"
+        yield f"{counted(total, 'mask')} made from other sources ({_names(named)}) {left_alone}"
     if repeated:
         yield (
             f"{repeated.total():,} of them ({_names(repeated)}) hold the same polygons as the masks of this "
@@ -71,8 +72,8 @@ def notes_of(masks: Counter[OtherMask]) -> Iterator[str]:
         )
     if unknown := masks.total() - named.total():
         yield (
-            f"{counted(unknown, 'mask')} of earlier versions {were(unknown)} left alone: they do not tell "
-            "their source, and their polygons are not in this one; where these were erased, delete the masks "
+            f"{counted(unknown, 'mask of earlier versions was', 'masks of earlier versions were')} left "
+            "alone: they do not tell their source, and their polygons are not in this one; where these were erased, delete the masks "
             "in the studio"
         )
 

@@ -21,6 +21,8 @@ from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.limits import Limits
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.painting.painting import Painting, Rules
+from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.thumbnails import ReportPictures
@@ -201,6 +203,16 @@ class Survey:
             painting = Painting(small, self.label_map, self.rules, limits=self.limits)
         contested = contested_pixels(painting) if painting.contested_pixels else None
         return painting.record, painting.index, contested
+
+
+def surveyed(survey: Survey, workers: int, progress: Progress | None = None) -> list[ImageFacts]:
+    """The facts of all images of a survey."""
+    facts: list[ImageFacts] = []
+    for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
+        facts += chunk
+        if progress:
+            progress.advance(len(chunk))
+    return facts
 
 
 def sampled(mask: IndexMask, step: int) -> IndexMask:

@@ -206,7 +206,10 @@ def test_instance_ids_that_do_not_fit_are_left_out_or_numbered_anew(case: Case) 
     case.works("convert", source, case.out, *flags, "--labels", labels)
 
 
-@follows("layouts/cityscapes: use another layout", "painting/painting: use `--to index` without --instances")
+@follows(
+    "layouts/common/cityscapes_instances: use another layout",
+    "painting/painting: use `--to index` without --instances",
+)
 def test_too_many_instances_of_an_image_are_painted_without_numbers(case: Case) -> None:
     """A thousand and one cats, and more instances than 16 bits number."""
     cat = coco()["annotations"][0]
@@ -269,7 +272,7 @@ def test_damaged_tables_of_masks_are_replaced_or_removed(case: Case) -> None:
     assert "damaged" not in polymask("stats", out).told
 
 
-@follows("layouts/overlay: leave --images out for gray", "usual: InputError")
+@follows("layouts/overlays/blending: leave --images out for gray", "usual: InputError")
 def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
     """Where --images is left out."""
     source = case.write("a.json", coco())
@@ -280,7 +283,7 @@ def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
 
 
 @follows(
-    "conversion/run: name the folder that holds it with --images DIR, or leave --copy-images out",
+    "conversion/copies: name the folder that holds it with --images DIR, or leave --copy-images out",
     "conversion/planning/layout_plan: add --images DIR",
 )
 def test_pictures_to_be_copied_are_found_or_left(case: Case) -> None:
@@ -322,7 +325,7 @@ def test_too_many_pairs_of_labels_are_left_out_or_allowed(case: Case) -> None:
     case.works("convert", source, case.out, flag, 1, "--only", "l1")
 
 
-@follows("conversion/options: leave it out, or use `--to {STUFF_LAYOUT}`")
+@follows("conversion/planning/effects: leave it out, or use `--to {STUFF_LAYOUT}`")
 def test_stuff_is_for_the_layout_that_tells_it(case: Case) -> None:
     """Left out, or with that layout."""
     case.fails("convert", SAMPLE, case.out, "--stuff", "sea")
@@ -330,7 +333,7 @@ def test_stuff_is_for_the_layout_that_tells_it(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--stuff", "sea", "--to", "coco-panoptic")
 
 
-@follows("conversion/options: leave it out, or choose a layout of index masks")
+@follows("conversion/planning/effects: leave it out, or choose a layout of index masks")
 def test_options_of_index_masks_are_left_out_elsewhere(case: Case) -> None:
     """Or another layout is chosen."""
     case.fails("convert", SAMPLE, case.out, "--to", "binary", "--border", 1)
@@ -683,6 +686,22 @@ def test_a_dest_is_named_and_a_preview_is_of_a_dry_run(case: Case) -> None:
 
 
 @follows(
+    "report/html: name it {_renamed(dest, '.html')} or {_renamed(dest, '.png')}",
+    "report/html: name it {_renamed(dest, '.html')}",
+    "report/html: leave it out",
+)
+def test_a_preview_is_named_as_what_it_is(case: Case) -> None:
+    """Other suffixes, a size for a picture, a picture of changes."""
+    case.fails("preview", SAMPLE, "-o", case.folder / "look.pdf")
+    for name in ("look.html", "look.png"):
+        case.works("preview", SAMPLE, "-o", case.folder / name)
+    case.fails("preview", SAMPLE, "-o", case.folder / "look.png", "--max-mb", 3)
+    case.works("preview", SAMPLE, "-o", case.folder / "look.png")
+    case.fails("convert", SAMPLE, case.out, "--dry-run", "--preview", case.folder / "look.png")
+    case.works("convert", SAMPLE, case.out, "--dry-run", "--preview", case.folder / "look.html")
+
+
+@follows(
     "analysis/masks/mask_sets: add --labels",
     "analysis/masks/stored_masks: convert again, or take its line out there",
 )
@@ -740,6 +759,17 @@ def test_masks_are_verified_where_they_lie_or_against_their_source(case: Case) -
     case.fails("verify", out, code=5)
     case.works("convert", SAMPLE, out, "--overwrite")
     case.works("verify", out)
+
+
+@follows("analysis/masks/mask_sets: name the annotations that they were made of, or masks in another layout")
+def test_overlays_are_no_masks(case: Case) -> None:
+    """Their annotations are, and so is what another layout makes of them."""
+    looks, masks = case.folder / "looks", case.folder / "masks"
+    case.works("convert", SAMPLE, looks, "--to", "overlay")
+    case.works("convert", SAMPLE, masks)
+    case.fails("compare", masks, looks)
+    case.works("compare", masks, SAMPLE)
+    case.works("compare", masks, masks)
 
 
 @follows("report/html: allow 1 or more", "report/html: name a local file, and copy it")

@@ -128,7 +128,9 @@ class FolderSink:
         digests = drawn.digests_after(self.state.entries.get(name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": name, "mask": drawn.mask, "height": height, "width": width}
-        if source_name not in ("", name):
+        if drawn.tile is not None:
+            line["tile"] = drawn.tile
+        if source_name not in ("", self.dest.options.image_of(name)):
             line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
@@ -254,7 +256,9 @@ class FolderSink:
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
         for path, data in (*self.dest.tables.items(), *self._shared(rows)):
-            if self.root.read(path) != data:
+            if not data and getattr(self.dest.layout, "EMPTY_MISLEADS", False):
+                self.root.remove(path)
+            elif self.root.read(path) != data:
                 self.root.write(path, data)
         names = self._all_names
         is_same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))

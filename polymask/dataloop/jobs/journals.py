@@ -19,7 +19,7 @@ from polymask.in_place.journal import default_folder, open_existing
 from polymask.model import Skipped
 from polymask.results import Report
 from polymask.validation import Json
-from polymask.wording import counted, were
+from polymask.wording import counted
 
 ELSEWHERE = "where another folder or machine has it, `polymask restore` it with --journal"
 
@@ -122,6 +122,6 @@ def tell_of_lost(report: Report, dataset: str, places: Collection[PolygonKey], *
 def loss_in_words(places: Collection[PolygonKey], journals: str) -> str:
     """How many polygons are in no backup."""
     items = len({item for item, _ in places})
-    masks, polygons = counted(items, "item"), counted(len(places), "polygon")
-    say = f"the masks of {masks} say that {polygons} {were(len(places))} deleted"
+    masks, polygons = counted(items, "item"), counted(len(places), "polygon was", "polygons were")
+    say = f"the masks of {masks} say that {polygons} deleted"
     return f"{say} that no journal in {journals} holds"

@@ -23,7 +23,7 @@ from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress, reported
 from polymask.results import Report
-from polymask.wording import counted, were
+from polymask.wording import counted
 
 
 def verify_dataset(
@@ -64,7 +64,9 @@ def verify_dataset(
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
         wrong = [*_wrong(stored), *_without_mask(source, item, stored, deleted_ids.get(item.id, set()))]
         if lost := _without_backup(source, item, stored, backups):
-            reason = f"{counted(lost, 'polygon')} {were(lost)} deleted that no journal in {places} holds"
+            reason = (
+                f"{counted(lost, 'polygon was', 'polygons were')} deleted that no journal in {places} holds"
+            )
             wrong.append((reason, WITHOUT_BACKUP))
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
         ways_out.update(dict.fromkeys(way_out.format(url=url, restore=restore) for _, way_out in wrong))
@@ -133,8 +135,8 @@ def _without_mask(
         rows = source.annotations(item)
         missing -= {key for row in rows for key in (str(row["id"]), original_id(row)) if key}
     if missing:
-        count = len(missing)
-        yield f"the mask of {counted(count, 'polygon')} that {were(count)} deleted is gone", WITHOUT_MASK
+        polygons = counted(len(missing), "polygon that was", "polygons that were")
+        yield f"the mask of {polygons} deleted is gone", WITHOUT_MASK
 
 
 def _without_backup(source: DataloopSource, item: Item, stored: Sequence[Stored], backups: Backups) -> int:

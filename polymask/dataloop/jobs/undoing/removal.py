@@ -30,7 +30,7 @@ from polymask.parallel.pool import in_threads
 from polymask.parallel.progress import Progress, reported
 from polymask.results import Report
 from polymask.validation import Json
-from polymask.wording import counted, were
+from polymask.wording import counted
 
 CHANGED = "somebody changed the mask of '{label}' ({location}), so it stays; delete it in the studio"
 NEEDED = (
@@ -145,7 +145,7 @@ class _Removal:
             lost = [claim for claim in claims if not self._backups.of(claim)]
         facts = {"label": proof.label, "location": proof.location, "places": self._places}
         text, count = (NOWHERE, len(lost)) if lost else (NEEDED, len(needed))
-        polygons = f"{counted(count, 'polygon')} {were(count)}"
+        polygons = counted(count, "polygon was", "polygons were")
         _fail(report, item, InputError(text.format(polygons=polygons, restore=self.restore, **facts)))
 
     @cached_property

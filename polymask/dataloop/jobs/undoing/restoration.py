@@ -40,7 +40,7 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.claims import has_details, same_label
 from polymask.results import Report
 from polymask.validation import Json
-from polymask.wording import counted, were
+from polymask.wording import counted
 
 
 def restore_dataset(
@@ -206,7 +206,7 @@ class _Restoration:
         )
         if others := sum(here[polygon.item.id] is False for polygon in polygons):
             self.report.notes.append(
-                f"{counted(others, 'polygon')} of another dataset's items {were(others)} left alone"
+                f"{counted(others, 'polygon was', 'polygons were')} left alone: of another dataset's items"
             )
         return [polygon for polygon in polygons if here[polygon.item.id]]
 
