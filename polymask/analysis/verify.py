@@ -61,11 +61,8 @@ def failures_text(report: Report, dest: str | Location, *, of_masks: bool = True
     if of_masks:
         head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
     else:
-        problems, proven = (
-            counted(report.failed, "problem"),
-            counted(report.unchanged, "mask was", "masks were"),
-        )
-        head = f"{problems} in {dest}, where {proven} proven:"
+        proven = counted(report.unchanged, "mask was", "masks were")
+        head = f"{counted(report.failed, 'problem')} in {dest}, where {proven} proven:"
     return "\n".join([head, *listed, *closing, *report.notes])
 
 

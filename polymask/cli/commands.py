@@ -122,9 +122,8 @@ def verify_command(
             }
         )
     if report.failed:
-        error = ProofError(
-            failures_text(report, dest, of_masks=not is_dataloop(dest)), advice="" if report.notes else None
-        )
+        text = failures_text(report, dest, of_masks=not is_dataloop(dest))
+        error = ProofError(text, advice="" if report.notes else None)
         fail(with_advice(error), error.exit_code)
     if not as_json:
         against = "" if is_dataloop(dest) else "annotations give" if source else "manifest says"

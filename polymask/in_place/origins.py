@@ -73,8 +73,8 @@ def notes_of(masks: Counter[OtherMask]) -> Iterator[str]:
     if unknown := masks.total() - named.total():
         yield (
             f"{counted(unknown, 'mask of earlier versions was', 'masks of earlier versions were')} left "
-            "alone: they do not tell their source, and their polygons are not in this one; where these were erased, delete the masks "
-            "in the studio"
+            "alone: they do not tell their source, and their polygons are not in this one; where these were "
+            "erased, delete the masks in the studio"
         )
 
 

@@ -129,7 +129,7 @@ def test_a_journal_of_another_dataset_puts_nothing_into_that(world: World, item:
     with world.connected():
         report = restoration.restore_dataset(COPY, journal=journal)
     assert (report.written, report.failures) == (3, [])
-    assert report.notes == ["3 polygons of another dataset's items were left alone"]
+    assert report.notes == ["3 polygons of another dataset's items left alone"]
     assert world.of_type("segment", item) == []
     assert len(world.of_type("segment")) == 3
 

@@ -63,7 +63,7 @@ def test_only_changed_items_are_read_and_written(many: World) -> None:
     many.emulator.remove_annotation(many.emulator.annotations(items[11])[2]["id"])
     start = len(many.emulator.audit)
     report = many.convert(delete_source=False, update=True)
-    assert (report.written, report.retracted, report.unchanged, report.failures) == (2, 2, 9, [])
+    assert (report.written, report.retracted, report.unchanged, report.failures) == (3, 2, 9, [])
     posted = [entry.path for entry in many.emulator.audit[start:] if entry.path.endswith("/annotations")]
     assert sorted(posted) == sorted(f"/items/{items[n]}/annotations" for n in (3, 7))
     assert same_masks(many.masks(items[3]), expected([RING_WITH_HOLE, BESIDE, ACROSS, drawn]))

@@ -64,9 +64,8 @@ def verify_dataset(
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
         wrong = [*_wrong(stored), *_without_mask(source, item, stored, deleted_ids.get(item.id, set()))]
         if lost := _without_backup(source, item, stored, backups):
-            reason = (
-                f"{counted(lost, 'polygon was', 'polygons were')} deleted that no journal in {places} holds"
-            )
+            polygons = counted(lost, "polygon was", "polygons were")
+            reason = f"{polygons} deleted that no journal in {places} holds"
             wrong.append((reason, WITHOUT_BACKUP))
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
         ways_out.update(dict.fromkeys(way_out.format(url=url, restore=restore) for _, way_out in wrong))

@@ -205,9 +205,7 @@ class _Restoration:
             if here[polygon.item.id] is None and not self._is_undone(polygon)
         )
         if others := sum(here[polygon.item.id] is False for polygon in polygons):
-            self.report.notes.append(
-                f"{counted(others, 'polygon was', 'polygons were')} left alone: of another dataset's items"
-            )
+            self.report.notes.append(f"{counted(others, 'polygon')} of another dataset's items left alone")
         return [polygon for polygon in polygons if here[polygon.item.id]]
 
     def _put_back(self, polygon: Deleted) -> None:
