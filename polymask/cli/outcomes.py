@@ -47,4 +47,5 @@ def preview_text(page: "Preview", output: str) -> str:
     more = len(problems) - MOST_PROBLEMS
     closing = [f"  … and {counted(more, 'more image')}"] if more > 0 else []
     listed = [f"  could not be shown: {problem}" for problem in problems[:MOST_PROBLEMS]]
-    return "\n".join([f"{shown}{remark} → {output}", *listed, *closing])
+    findings = f", {counted(len(page.findings), 'finding')}" if page.findings else ""
+    return "\n".join([f"{shown}{remark}{findings} → {output}", *listed, *closing])

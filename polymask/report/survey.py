@@ -15,6 +15,7 @@ from polymask.analysis.masks.mask_sets import MaskSet, open_sources
 from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import Annotations
+from polymask.formats.known_labels import missing_labels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
@@ -259,6 +260,9 @@ def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Ru
     label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)
+    if annotations and masks and labels is None:  # else `open_sources` has listed them
+        unknown = missing_labels(annotations, label_map, label_map)
+        annotations = replace(annotations, skipped=(*annotations.skipped, *unknown))
     return Survey(annotations, masks, label_map=label_map, rules=rules, images=pictures, limits=limits)
 
 

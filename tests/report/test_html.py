@@ -17,6 +17,7 @@ from polymask.report.html import preview
 from polymask.report.sample import choose
 from polymask.report.shots import mask_png
 from polymask.report.survey import ImageFacts
+from polymask.wording import counted
 from tests.conftest import SAMPLE, coco, square
 
 
@@ -307,3 +308,26 @@ def test_single_things_are_in_the_singular(coco_file, tmp_path):
     assert "in 1 image " in words
     assert "of 1 kind " in words
     assert not re.search(r"\b1 (images|kinds|findings|labels|pictures|instances)\b", words)
+
+
+@pytest.mark.parametrize("labels_file", [True, False])
+def test_labels_that_the_map_does_not_know_are_listed(tmp_path, labels_file, polymask_command):
+    """Of a labels file or of the masks beside: the page is written without them, and says so."""
+    document = coco()
+    label = document["categories"][0]["name"]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (tmp_path / "labels.txt").write_text(f"{label}\n")
+    unknown = {category["name"] for category in document["categories"][1:]}
+    options = {"labels": tmp_path / "labels.txt"}
+    sources = [tmp_path / "a.json"]
+    if not labels_file:
+        convert(tmp_path / "a.json", tmp_path / "masks", skip_invalid=True, **options)
+        sources, options = [*sources, tmp_path / "masks"], {}
+    report = preview(sources, tmp_path / "report.html", **options)
+    told = [finding.message for finding in report.findings if "not in the label map" in finding.message]
+    assert unknown
+    assert all(any(f"'{name}'" in message for message in told) for name in unknown)
+    flags = ["--labels", options["labels"]] if options else []
+    done = polymask_command("preview", *sources, *flags, "-o", tmp_path / "again.html")
+    assert done.returncode == 0
+    assert f", {counted(len(report.findings), 'finding')} → " in done.stdout
