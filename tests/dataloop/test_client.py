@@ -1,5 +1,6 @@
 """The client: what is asked again and what never is, how long it waits, what each answer means."""
 
+import gc
 import logging
 from types import ModuleType
 from typing import Any
@@ -266,6 +267,16 @@ def test_without_a_login_nothing_is_tried(sdk: ModuleType, monkeypatch: pytest.M
     monkeypatch.setattr(type(sdk.client_api), "token", property(lambda _api: None))
     with pytest.raises(Denied, match="DATALOOP_TOKEN"):
         connect()
+
+
+def test_the_end_of_a_client_leaves_the_sdks_pools_alone(sdk: ModuleType) -> None:
+    """Whoever uses dtlpy in this process goes on uploading with it."""
+    pool = sdk.client_api.thread_pools("item.download")
+    client = connect()
+    client._api.session.close()
+    del client
+    gc.collect()
+    assert pool.submit(len, "abc").result() == 3
 
 
 @pytest.mark.parametrize("token", ["garbage", "a.b.c", "ä"])

@@ -200,6 +200,7 @@ def connect(*, workers: int = 1) -> Client:
     dtlpy = import_dtlpy()
     # A copy, so that whoever else uses dtlpy in this process keeps their session and their login.
     api = copy(dtlpy.client_api)
+    api._thread_pools = {}  # its end shuts them down, and they are the other's
     if token := os.environ.get(TOKEN):
         api._token = token  # the public setter would write it to a file
     if not api.token:
