@@ -1,6 +1,7 @@
 """Zip archives, read in place: nothing is extracted, names are checked, sizes are limited."""
 
 import os
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,11 @@ class Zip:
         if os.getpid() not in self._opened:
             try:
                 source = self.path if isinstance(self.path, Path) else self.path.open("rb")
-                self._opened[os.getpid()] = zipfile.ZipFile(source)
+                self._opened[os.getpid()] = archive = zipfile.ZipFile(source)
             except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
                 raise FormatError(f"a damaged zip: {error}", file=self.path) from None
+            # in a cycle of garbage, Python may drop the open file before the archive that would close it
+            weakref.finalize(self, archive.close)
         return self._opened[os.getpid()]
 
     def read(self, name: str) -> bytes:
