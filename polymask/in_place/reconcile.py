@@ -41,8 +41,11 @@ from polymask.in_place.holdings import (
     SourcePixels,
     Unchosen,
     contains,
+    damage_problem,
+    edit_problem,
     joined_pixels,
     kept_polygons,
+    mix_problem,
     supersedes,
     without_duplicates,
 )
@@ -128,7 +131,7 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
     changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
     if edited := [holding for holding in changed if drawn or holding.absorbed]:
-        return Decision(problem=_edit_problem(label, edited), changed=True)
+        return Decision(problem=edit_problem(label, edited), changed=True)
     # Other changed masks are their editors' own: the label has no polygons, and none were deleted for them.
     holdings = [holding for holding in holdings if holding not in changed]
     # Without drawings, the frame may be unknown: the picture may even be missing.
@@ -136,7 +139,7 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     kept = kept_polygons(label, holdings, unchosen, pixel_rule=pixel_rule)
     usable = [holding for holding in sound if not (drawn or kept) or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
-        return Decision(problem=_damage_problem(label, broken))
+        return Decision(problem=damage_problem(label, broken))
     request = Request(
         item=item, label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin
     )
@@ -244,7 +247,7 @@ def _write(
     known = [*polygons.drawn, *polygons.kept]
     for holding in holdings:
         if holding.mixed_with({drawing.id for drawing in known if holding.describes(drawing)}):
-            return Decision(problem=_mix_problem(request.label, holding))
+            return Decision(problem=mix_problem(request.label, holding))
     return Decision(write=_new_mask(request, polygons, holdings), retract=_proofs(retract))
 
 
@@ -294,27 +297,3 @@ def _source(drawing: Drawing) -> Json:
 
 def _proofs(holdings: Iterable[Holding]) -> tuple[Stored, ...]:
     return tuple(holding.proof for holding in holdings)
-
-
-def _edit_problem(label: str, holdings: list[Holding]) -> str:
-    def named(holding: Holding) -> str:
-        proof = holding.proof
-        return f"{proof.location}, now '{proof.label}'" if proof.relabeled else proof.location
-
-    restore = "restore its polygons, " if any(holding.absorbed for holding in holdings) else ""
-    return (
-        f"somebody changed the mask of '{label}' ({'; '.join(map(named, holdings))}), so it was left alone; "
-        f"to have it made anew, {restore}delete the mask and run again"
-    )
-
-
-def _damage_problem(label: str, holdings: list[Holding]) -> str:
-    locations = ", ".join(holding.proof.location for holding in holdings)
-    return f"the mask of '{label}' ({locations}) is not what was stored; restore its polygons first"
-
-
-def _mix_problem(label: str, holding: Holding) -> str:
-    return (
-        f"the mask of '{label}' ({holding.proof.location}) holds polygons that are deleted and others that "
-        "changed since, and does not tell their pixels apart; restore its polygons first"
-    )
