@@ -60,9 +60,9 @@ def preview(
     `labels` names the values of masks without names; `split` shows the images of that split only;
     `reading` are the options of reading.
 
-    A `dest` that ends in .html gets a report of at most `limit` images (1200) in at most `max_mb`
-    megabytes (24). One that ends in .png gets a picture: of a single image with title and legend, of several
-    a contact sheet, of at most `limit` images (48). All images are counted. Equal input gives equal bytes.
+    If `dest` ends in .html, it is a report of at most `limit` images (default 1200) and `max_mb` megabytes
+    (default 24). If it ends in .png, it is a picture: a single image with title and legend, or a contact sheet
+    of at most `limit` images (default 48). All images are counted. Equal input gives equal bytes.
 
     Raises `NotFound`, `FormatError` and `InputError` for input that cannot be read and for other names of
     `dest`, `LimitError` above `limits`, and `InputError` if a report needs polymask[report].
