@@ -18,7 +18,7 @@ from polymask.raster import PIXEL_RULES
 from polymask.validation import require_pattern
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConvertOptions(ReadingOptions):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 

@@ -31,11 +31,11 @@ a layout that cannot hold it, and how to ask for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -67,8 +67,7 @@ LAYOUTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutOptions:
+class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a layout: the label map, splits, and whether to add instance ids.
 
     `splits` maps names of images to splits, each one of `split_names`; other images belong to
@@ -86,7 +85,7 @@ class LayoutOptions:
     instances: bool = False
     used: frozenset[str] | None = None
     stuff: frozenset[str] = frozenset()
-    splits: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, str] = {}
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
@@ -105,8 +104,7 @@ class LayoutOptions:
         return self.split_names or (self.split,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """The files of an image in a layout, and its masks.
 
     `mask` is the path (or `file#key`) of the mask, `painted` the mask that it decodes to, of `dtype`. In

@@ -7,9 +7,9 @@ counted by owner and by the set of labels that claim them; the sets are split in
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +26,7 @@ MOST_SHARES = Limits().max_conflict_pairs
 COUNTED = 256  # times as many pairs may occur in all sets together: about two seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Merged:
+class Merged(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A merged mask, and the claims of labels on its pixels.
 
     `labeled` is the number of pixels that any label claims, `contested` the number that two or more
@@ -43,8 +42,7 @@ class Merged:
     pixels: Int64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """The input of a merge: `order` are instances, the last on top, each with a value to paint and a label.
 
     `labels[i]` is the label's number of instance i, or -1 if it claims nothing (background, void). If

@@ -3,17 +3,19 @@
 A tar that is packed as a whole (`.tar.gz`, `.tgz`, `.tar.bz2`, `.tar.xz`) is unpacked in memory.
 """
 
-import tarfile
 import zlib
 from functools import cached_property
 from importlib import import_module
 from io import BytesIO
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from polymask.errors import FormatError, InputError
 from polymask.limits import Limits
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import member_path
+
+if TYPE_CHECKING:
+    import tarfile
 
 HEAD = 262  # bytes that suffice to recognize a tar
 _MAGIC = b"ustar"
@@ -66,6 +68,8 @@ class Tar:
     """
 
     def __init__(self, path: Location, limits: Limits) -> None:
+        import tarfile  # quick to start without
+
         self.path, self.limits = path, limits
         self.sizes: dict[str, int] = {}
         self._starts: dict[str, int] = {}
@@ -81,7 +85,7 @@ class Tar:
                 raise
             raise FormatError(f"a damaged tar: {error}", file=path) from None
 
-    def _add(self, member: tarfile.TarInfo) -> None:
+    def _add(self, member: "tarfile.TarInfo") -> None:
         name = member.name.removeprefix("./")
         path = member_path(self.path, name, names=self.sizes)
         if not member.isreg() or member.issparse():

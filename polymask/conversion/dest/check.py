@@ -6,11 +6,12 @@ are masks that the run would write as well. A run overwrites other files only if
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.state import DestState

@@ -4,7 +4,6 @@ The manifest is written last, when all files that it lists are durable.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,13 +41,12 @@ from polymask.storage.safe_names import WORK
 from polymask.tally import Tally
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """Converted images: the sum of their outcomes, and by image name the lines and rows for the sink."""
 
-    tally: Tally = field(default_factory=Tally)
-    lines: dict[str, bytes] | Lines = field(default_factory=dict)  # of the manifest
-    rows: dict[str, bytes] = field(default_factory=dict)  # of the files that all images share
+    tally: Tally = msgspec.field(default_factory=Tally)
+    lines: dict[str, bytes] | Lines = {}  # of the manifest
+    rows: dict[str, bytes] = {}  # of the files that all images share
 
     def add(self, other: "Batch") -> None:
         """Add other images after these."""

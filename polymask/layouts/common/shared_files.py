@@ -1,8 +1,9 @@
 """Files that all images of a folder share, where earlier runs wrote some of the images."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from polymask.errors import FormatError
 from polymask.layouts import Drawn, LayoutOptions
