@@ -145,7 +145,7 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
 
     def digests_after(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """As `digests`, but with the kind of digest in the line `before`, if the pixels are unchanged."""
-        if (kind := kind_of(before)) and kind != WRITTEN:
+        if before and (kind := kind_of(before)) and kind != WRITTEN:
             digests = self.digests(kind)
             if all(before.get(name) == value for name, value in digests.items()):
                 return digests

@@ -68,8 +68,9 @@ def picture_suffix(name: str) -> str:
         >>> picture_suffix("train/0001.JPG"), picture_suffix("scan.v1.2")
         ('.JPG', '')
     """
-    plain, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return dot + suffix if plain and f".{suffix.lower()}" in PICTURE_SUFFIXES else ""
+    plain, _, suffix = name.rpartition(".")
+    is_picture = f".{suffix.lower()}" in PICTURE_SUFFIXES and plain and not plain.endswith("/")
+    return f".{suffix}" if is_picture else ""
 
 
 def stem(name: str) -> str:

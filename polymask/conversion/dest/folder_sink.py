@@ -193,15 +193,19 @@ class FolderSink:
         Raises:
             InputError: A file differs and may not be replaced.
         """
+        entry = self.state.entries.get(drawn.name, {})
+        stored_files = [self.root.read(path) for path, _ in drawn.files]
+        if not entry and not any(data is not None for data in stored_files):
+            for path, data in drawn.files:  # a new image, with nothing to follow or to remove
+                self.root.write(path, data)
+            return bool(drawn.files)
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
-        entry = self.state.entries.get(drawn.name, {})
         if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
             raise self._refusal(entry, drawn.mask, problem)
-        for path, data in drawn.files:
-            stored = self.root.read(path)
+        for (path, data), stored in zip(drawn.files, stored_files, strict=True):
             if stored is not None and same(stored, data):
                 continue
             if stored is not None and not replaceable:

@@ -28,9 +28,10 @@ class Folders:
     @property
     def _opened(self) -> dict[str, int]:
         """The descriptors of this thread by folder; those of other threads may be closed at any moment."""
-        if not hasattr(self._threads, "opened"):
-            self._threads.opened = _Descriptors()
-        opened: dict[str, int] = self._threads.opened
+        try:
+            opened: dict[str, int] = self._threads.opened
+        except AttributeError:  # this thread's first
+            opened = self._threads.opened = _Descriptors()
         return opened
 
     def opened_root(self) -> int:
@@ -39,8 +40,8 @@ class Folders:
 
     def descriptor(self, relative: str, *, create: bool) -> int:
         """A descriptor of a folder below the root, opened without following symbolic links."""
-        if relative in self._opened:
-            return self._opened[relative]
+        if (known := self._opened.get(relative)) is not None:
+            return known
         if relative and any(part in ("", ".", "..") for part in relative.split("/")):
             raise InputError(f"{relative!r} leads out of {self.path}")
         try:
