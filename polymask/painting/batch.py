@@ -267,7 +267,10 @@ class PaintedBatch:
         _, first, of_key = np.unique(keys, return_index=True, return_inverse=True)
         table = shares[first, 1:]
         table[:, 3] = _summed(of_key, shares[:, 4], len(first))
-        return overlaps.conflicts(table[np.argsort(first)], self.painter.label_map.names)
+        pairs = table[:, 0] * _SHARE + table[:, 1]
+        _, start, of_pair = np.unique(pairs, return_index=True, return_inverse=True)
+        appearance = np.minimum.reduceat(first, start)[of_pair]
+        return overlaps.conflicts(table[np.lexsort((first, appearance))], self.painter.label_map.names)
 
 
 def _table(numbers: bytes, columns: int) -> Int64:
