@@ -354,10 +354,16 @@ def test_the_environment_chooses_the_kernel() -> None:
     assert "not 'fast'" in asked_for("fast").stderr
 
 
+TWINNED = ("center", "kernel", "overlaps", "packed", "painted", "runs")
+"""Tests of what is compiled; `python -m tests.trust nightly` runs the whole folder on the twin."""
+SLOW = "ten_thousand or seeded_part or thousands_of_labels or many_long_edges or environment"
+
+
 @pytest.mark.skipif(native.compiled is None, reason="this already is the numpy kernel")
 def test_the_reference_passes_the_same_tests() -> None:
-    """The raster and kernel tests hold under `POLYMASK_KERNEL=numpy` too."""
-    run = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", str(Path(__file__).parent)]
+    """The tests of what is compiled hold on the twin too; those that take it long are left to the night."""
+    files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in TWINNED]
+    run = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-k", f"not ({SLOW})", *files]
     done = subprocess.run(
         run, env={**os.environ, "POLYMASK_KERNEL": "numpy"}, capture_output=True, text=True, check=False
     )
