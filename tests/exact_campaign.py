@@ -51,7 +51,7 @@ def by_twin(batch: list[list[list[tuple[float, float]]]]) -> SpanTable:
 
 
 def differing(polygons: int, seed: int, *, twin: bool = False) -> int:
-    """How many pixels differ from the exact answer; with `twin`, how many numbers from the twin's spans, too."""
+    """How many pixels differ from the exact answer; with `twin`, and how many of its spans' numbers."""
     rng = random.Random(seed)
     wrong = 0
     for begin in range(0, polygons, BATCH):
