@@ -25,8 +25,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from polymask.errors import ConflictError, ProofError
 from polymask.in_place.holdings import (
     Drawing,
@@ -40,7 +38,7 @@ from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Stored
 from polymask.model import Frame
 from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, new_mask
-from polymask.raster.packed import set_pixels
+from polymask.raster.packed import painted_of, united
 from polymask.validation import Json
 
 __all__ = ["Decision", "Drawing", "decide", "decide_all", "raise_problems"]
@@ -208,12 +206,9 @@ def _new_mask(request: Request, drawn: Sequence[Drawing], holdings: list[Holding
     pixels = joined_pixels(holdings)
     drawings: SourcePixels = {(drawing.id,): drawing.flat(request.pixel_rule) for drawing in drawn}
     sources |= {drawing.id: _source(drawing) for drawing in drawn}
-    mask = np.zeros(request.frame, bool)
-    for flat in (*pixels.values(), *drawings.values()):
-        set_pixels(mask, flat)
     return new_mask(
         request.label,
-        mask,
+        painted_of(united([*pixels.values(), *drawings.values()]), request.frame),
         [sources[key] for key in sorted(sources)],
         pixel_rule=request.pixel_rule,
         deletes=request.deletes,

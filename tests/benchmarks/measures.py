@@ -17,15 +17,17 @@ import numpy as np
 from PIL import Image
 
 from polymask.api import convert
-from polymask.codecs.painted_png import GRAY, encode, png_file
-from polymask.codecs.png import decode_png, encode_rgba
+from polymask.codecs.painted_png import GRAY, encode, encode_colors, png_file
+from polymask.codecs.png import decode_png
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
 from polymask.model import ImageRecord, IndexMask, Instance, Polygon
-from polymask.painting.masks import label_masks
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import record_sha256
+from polymask.raster import spans_of
 from polymask.raster.mask_digest import mask_sha256
+from polymask.raster.painted import solid
+from polymask.raster.spans import merge
 from tests.benchmarks.generator import ring, write_coco
 from tests.benchmarks.running import (
     SCRATCH,
@@ -249,8 +251,9 @@ def dataloop(*, rounds: int) -> list[str]:
     record = ImageRecord(1, "a", frame, tuple(Instance(i, "cat", Polygon(r)) for i, r in enumerate(rings)))
 
     def ours() -> str:
-        (mask,) = label_masks(record)
-        return "data:image/png;base64," + base64.b64encode(encode_rgba(mask.mask, (255, 0, 0))).decode()
+        painted = solid(merge(spans_of([(i.shape,) for i in record.instances], frame), frame), 1, frame)
+        colors = np.array([(0, 0, 0, 0), (255, 0, 0, 255)], np.uint8)
+        return "data:image/png;base64," + base64.b64encode(encode_colors(painted, colors)).decode()
 
     def theirs() -> list[object]:
         kind = dtlpy.Segmentation

@@ -63,7 +63,7 @@ def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> l
 def _of_label(label: str, decision: Decision) -> list[str]:
     lines = []
     if decision.write:
-        lines.append(f"write the mask of '{label}' ({int(decision.write.mask.sum()):,} px)")
+        lines.append(f"write the mask of '{label}' ({decision.write.painted.pixels:,} px)")
     if decision.retract:
         lines.append(f"retract {len(decision.retract)} masks of '{label}'")
     return [*lines, decision.problem] if decision.problem else lines
