@@ -37,7 +37,7 @@ def restore(
         from polymask.conversion.undoing.restore import restore_folder  # imported late for a quick start
 
         return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.jobs.run import restore_dataset
+    from polymask.dataloop.jobs.undoing.restoration import restore_dataset
 
     return restore_dataset(str(dest), journal=journal, dry_run=dry_run, progress=progress)
 
@@ -69,7 +69,7 @@ def remove_masks(
         (3, [])
     """
     if is_dataloop(dest):
-        from polymask.dataloop.jobs.removal import remove_dataset_masks
+        from polymask.dataloop.jobs.undoing.removal import remove_dataset_masks
 
         return remove_dataset_masks(
             str(dest), journal=journal, dry_run=dry_run, workers=workers, limits=limits, progress=progress

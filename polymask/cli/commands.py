@@ -230,11 +230,16 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
     with Bar(quiet=quiet) as bar:
         report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
-        _print_undo(report, {"restored": report.written, "there": report.unchanged}, dry_run=dry_run)
+        counts = {"restored": report.written, "there": report.unchanged, "edited": len(report.skipped)}
+        _print_undo(report, counts, dry_run=dry_run)
     else:
         restored = "polygons" if is_dataloop(dest) else "annotation files"
         outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-        click.echo(f"{report.written:,} {restored} {outcome}, {report.unchanged:,} were there.")
+        there = f"{report.unchanged:,} were there already"
+        edited = f", {len(report.skipped):,} were edited since and stay as they are" if report.skipped else ""
+        click.echo(f"{report.written:,} {restored} {outcome}, {there}{edited}.")
+        for polygon in report.skipped:
+            click.echo(f"{polygon.name}: {polygon.reason}")
         for note in report.notes:
             click.echo(note)
     _exit_with_failures(report)

@@ -9,12 +9,12 @@ named. `dataloop.json` describes the app to the platform.
 import logging
 from typing import Any
 
-from polymask.dataloop.jobs.item import as_flag, convert_item
+from polymask.dataloop.jobs.inputs import read_inputs
+from polymask.dataloop.jobs.item import convert_item
 from polymask.dataloop.jobs.journals import on_platform
 from polymask.dataloop.jobs.run import convert_connected, open_by_id
 from polymask.dataloop.service.client import import_dtlpy
 from polymask.errors import PolymaskError
-from polymask.in_place.job import ProvenOptions
 from polymask.results import Report
 
 dl = import_dtlpy()
@@ -33,16 +33,18 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
+        **options: Any,
     ) -> Any:
         """Convert one item and return it, as a pipeline hands it on.
 
         With `delete_source` the polygons go once their masks are proven and their backup was read back:
         from the project's artifacts, or in a folder named `journal` that outlives the pod. Raises
         `PolymaskError` where not everything could be done (annotations that are not supported, nothing
-        painted), so that the platform tells of it.
+        painted), so that the platform tells of it. `options` are those of `polymask.dataloop.convert_item`,
+        for manifests that declare more inputs.
         """
         report = convert_item(
-            item, delete_source=delete_source, pixel_rule=pixel_rule or CENTER, journal=journal or None
+            item, delete_source=delete_source, pixel_rule=pixel_rule, journal=journal or None, **options
         )
         _finish(report, _Shown(progress))
         return item
@@ -54,14 +56,16 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
+        **options: Any,
     ) -> Any:
-        """Convert every item of a dataset that has polygons, and return the dataset."""
-        deletes = as_flag("delete_source", delete_source)
+        """Convert every item of a dataset that has polygons, and return the dataset; as `convert_item`."""
+        inputs = {"delete_source": delete_source, "pixel_rule": pixel_rule, "workers": WORKERS}
+        chosen = read_inputs(inputs | options)
         connected = open_by_id(dataset.id, workers=WORKERS)
         shown = _Shown(progress)
         report = convert_connected(
             connected,
-            ProvenOptions(pixel_rule=pixel_rule or CENTER, delete_source=deletes, workers=WORKERS),
+            chosen,
             journal=journal or on_platform(connected.client, connected.raw),
             progress=shown,
         )

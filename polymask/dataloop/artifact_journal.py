@@ -82,7 +82,8 @@ class ArtifactJournal(Evidence):
         self, artifacts: Artifacts, *, items: Collection[str] | None = None, skips_damaged: bool = False
     ) -> None:
         self.artifacts, self.items = artifacts, items
-        self.skips_damaged, self.damages = skips_damaged, dict[str, ProofError]()
+        self.skips_damaged = skips_damaged
+        self.damages: dict[str, ProofError] = {}
         self._last: dict[str, str] = {}  # the digest of the last document of each item that was seen
         self._backup: dict[str, str] = {}  # and of the one that has its polygons as they were read
         self._was_empty: bool | None = None  # when the documents were first listed
@@ -151,14 +152,20 @@ class ArtifactJournal(Evidence):
         return list(latest.values())
 
     def unfinished(self) -> list[Json]:
-        """Of `deleted`, those of items whose names tell of a deletion, and of no look at its masks since."""
+        """Of `deleted`, those of items whose names tell of a deletion, and of no look at its masks since.
+
+        An item of which something is damaged is among the `damages`.
+        """
         due: dict[str, None] = {}
         for document in self._documents():
             if document.kind == "deleting":
                 due[document.item] = None
             elif document.kind in ("deleted", "seen"):
                 due.pop(document.item, None)
-        return Evidence.unfinished(ArtifactJournal(self.artifacts, items=due)) if due else []
+        journal = ArtifactJournal(self.artifacts, items=due, skips_damaged=True)
+        lines = Evidence.unfinished(journal) if due else []
+        self.damages |= journal.damages
+        return [line for line in lines if str(line["item"]) not in journal.damages]
 
     def _documents(self, items: Collection[str] | None = None) -> list[KeptDocument]:
         """The documents of some items, or of all there are, those first that were made first."""

@@ -8,17 +8,15 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from polymask.codecs.png import decode_rgba
+from polymask.dataloop.reading.claims import claim_of
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError, LimitError
 from polymask.in_place.protocols import Item, Stored
 from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
 from polymask.limits import Limits
-from polymask.provenance.claims import Mask, recomputed, values
-from polymask.provenance.digest import kind_of
+from polymask.provenance.claims import Mask, recomputed
 from polymask.validation import Color, Json
 
 MOST_MASKS = 50  # in one upload
@@ -100,35 +98,6 @@ def batches(rows: Sequence[tuple[str, Json]]) -> Iterator[list[tuple[str, Json]]
         size += length
     if batch:
         yield batch
-
-
-def claim_of(row: Json) -> Json | None:
-    """What a mask of ours says of itself, by value; None for everybody else's annotations."""
-    if row.get("type") != "binary":
-        return None
-    metadata: Any = row.get("metadata")
-    user = metadata.get("user") if isinstance(metadata, dict) else None
-    try:
-        claim = values(user.get("polymask")) if isinstance(user, dict) else None
-        msgspec.convert(claim, _Claim)
-    except (msgspec.ValidationError, UnicodeEncodeError, RecursionError):
-        return None  # whatever it says, it is not what a run of ours wrote
-    return claim if isinstance(claim, dict) and kind_of(claim) else None
-
-
-class _ClaimedSource(msgspec.Struct):
-    id: int | str
-    sha256: str
-
-
-class _Claim(msgspec.Struct):
-    key: str
-    sources: list[_ClaimedSource]
-    pixel_rule: str
-    label: str = ""
-    pixels_sha256: str = ""
-    mask_sha256: str = ""
-    frame: tuple[int, int] | None = None
 
 
 def png_of(row: Json) -> bytes:

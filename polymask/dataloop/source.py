@@ -10,13 +10,15 @@ from typing import Any
 
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.dataloop.item_queries import DEFAULT_QUERY, PLAIN_QUERY, in_folder
+from polymask.dataloop.reading.copies import Copies
+from polymask.dataloop.reading.polygons import details_of, polygon_of
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.lookup import refuse_missing_folder
 from polymask.dataloop.service.responses import part
 from polymask.dataloop.service.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable
-from polymask.formats.dataloop.annotations import PAINTED, annotation_of, instance_of, is_of_frame, is_picture
+from polymask.formats.dataloop.annotations import PAINTED, is_picture
 from polymask.formats.reading.annotation_choice import (
     Choice,
     Origin,
@@ -26,11 +28,9 @@ from polymask.formats.reading.annotation_choice import (
     origins_of,
     sources_of,
 )
-from polymask.formats.reading.notes import UNKNOWN_FRAME
 from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item, Reading
 from polymask.ledger import Reason
-from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.provenance.claims import DATASET
 from polymask.validation import Json, whole
@@ -66,7 +66,7 @@ class DataloopSource:
         choice: Choice | None = None,
     ) -> None:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
-        self._deletion = DeletionByFilter(client, dataset_id)
+        self._deletion, self.copies = DeletionByFilter(client, dataset_id), Copies(client)
         self.choice, self.folder = choice or Choice(), folder.strip("/")
         self.query = in_folder(self.folder, query or DEFAULT_QUERY)
         self._otherwise = None if query else in_folder(self.folder, PLAIN_QUERY)
@@ -103,7 +103,7 @@ class DataloopSource:
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
         frame = self.frame(item) if read.instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
-        listed_ids = frozenset(key for row in rows for key in _listed_ids(row))
+        listed_ids = frozenset(key for row in rows for key in _listed_ids(row)) | self.copies.ids(item, rows)
         return Reading(
             record,
             read.raw,
@@ -114,6 +114,10 @@ class DataloopSource:
             declared=sum(not _is_ours(row) for row in rows),
             left_out=read.left_out,
         )
+
+    def listed(self, item: Item, rows: Sequence[Json]) -> frozenset[str]:
+        """The ids under which the masks of an item may list any of its annotations."""
+        return frozenset(key for row in rows for key in ids_in_claims(row)) | self.copies.ids(item, rows)
 
     def frame(self, item: Item) -> Frame:
         """(height, width) of the picture as it is shown, which polygons are drawn on.
@@ -235,40 +239,6 @@ def _origins(rows: Sequence[Json]) -> Iterator[Origin]:
 def _is_ours(row: Json) -> bool:
     """Whether it is a mask that polymask made of annotations."""
     return row.get("type") == "binary" and bool(sources_of(row.get("metadata")))
-
-
-def polygon_of(row: Json, item: Item) -> Instance:
-    """A `segment` annotation as an instance, known by the id that it had first.
-
-    Raises `Malformed` for one that cannot be drawn, `GeometryError` for one that belongs to a video.
-    """
-    annotation = annotation_of(row)
-    if is_of_frame(annotation, picture=getattr(item, "is_image", True)):
-        raise GeometryError("a polygon in a video; only pictures are converted")
-    # A polygon is drawn without knowing the picture's size.
-    instance = instance_of(annotation, str(row["id"]), UNKNOWN_FRAME, Limits(), frame_unknown=True)
-    return replace(instance, id=original_id(row) or instance.id)
-
-
-def details_of(row: Json) -> Json:
-    """What a mask keeps of a polygon beside its pixels, as far as the row says it.
-
-    Attributes, object, parent and model; who made it, its QA status, description and the user's metadata.
-    """
-    metadata = part(row, "metadata")
-    system, user = part(metadata, "system"), part(metadata, "user")
-    details = {
-        "attributes": system.get("attributes") or None,
-        "attributes1": row.get("attributes") or None,
-        "objectId": system.get("objectId"),
-        "parentId": system.get("parentId"),
-        "model": user.get("model") or system.get("model"),
-        "creator": row.get("creator"),
-        "status": system.get("status"),
-        "description": row.get("description") or system.get("description") or None,
-        "user": {name: value for name, value in user.items() if name not in ("model", "polymask")} or None,
-    }
-    return {name: value for name, value in details.items() if value is not None}
 
 
 def etag_of(polygons: Sequence[Json]) -> str:

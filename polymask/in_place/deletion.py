@@ -9,15 +9,16 @@ would exist nowhere, so they are put back.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
+from polymask.errors import BackendError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.holdings import Drawing, Holding
 from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
-from polymask.results import Outcome
+from polymask.model import Skipped
+from polymask.results import Outcome, Report
 
 READ_BACKS = 6  # a service may show a change a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
@@ -129,25 +130,53 @@ def readings(sleep: Callable[[float], None]) -> Iterator[int]:
         yield attempt
 
 
-def finish(source: Source, sink: Sink, journal: Evidence) -> list[str]:
+@dataclass(slots=True)
+class Finished:
+    """What became of the last deletions of stopped runs: a note per item where that tells anything.
+
+    `failures` are the errors of the items that could not be checked, by the item's id and name.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    failures: dict[Item, PolymaskError] = field(default_factory=dict)
+
+    def tell(self, report: Report, items: Sequence[Item]) -> None:
+        """Add it to the report of a run over some items; an item that failed in the run too fails once."""
+        report.notes += self.notes
+        names, failed = {item.id: item.name for item in items}, {failure.name for failure in report.failures}
+        for item, error in self.failures.items():
+            name = names.get(item.id, item.name)
+            report.exit_code = max(report.worst, error.exit_code)
+            report.images += item.id not in names
+            if name not in failed:
+                reason = f"what a stopped run deleted cannot be looked at: {error}"
+                report.failures.append(Skipped(name, reason))
+
+
+def finish(
+    source: Source, sink: Sink, journal: Evidence, *, is_here: Callable[[Item], bool] = lambda _: True
+) -> Finished:
     """Check the masks of the last deletions of a run that was killed before it could check them itself.
 
-    Polygons that are neither in a mask nor in the source are put back. Returns a note per item where
-    that happened, or where the item could not be checked.
+    `is_here` tells whether an item is the source's: a folder may hold the journal of several. Polygons that
+    are neither in a mask nor in the source are put back. An item that cannot be checked fails alone; where
+    it is gone with its picture, nothing is left to be checked, and a note tells.
     """
     by_item: dict[Item, list[dict[str, Any]]] = {}
     for line in journal.unfinished():
         by_item.setdefault(Item(str(line["item"]), str(line["name"])), []).append(line)
-    notes = []
+    finished = Finished(failures={Item(key, f"item {key}"): error for key, error in journal.damages.items()})
     for item, lines in by_item.items():
         try:
-            count = _finish(source, sink, journal, item, lines)
-        except PolymaskError as error:  # e.g. its picture is gone; the other items can still be checked
-            notes.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
-            continue
-        if count:
-            notes.append(f"{item.name}: {count} polygons put back, whose mask went after a run was stopped")
-    return notes
+            count = _finish(source, sink, journal, item, lines) if is_here(item) else 0
+        except NotFound as error:
+            finished.notes.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
+        except PolymaskError as error:  # the other items can still be checked
+            finished.failures[item] = error
+        else:
+            note = f"{item.name}: {count} polygons put back, whose mask went after a run was stopped"
+            finished.notes += [note] if count else []
+    return finished
 
 
 def _ids_in_masks(proofs: Sequence[Stored], origin: str) -> set[str]:

@@ -7,13 +7,19 @@ deleted (`{"event", "item", …}`). It is evidence and undo, never the only trut
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from polymask.errors import ProofError
 
 
 class Evidence(ABC):
-    """The backup and the journal of in-place runs; threads may share it, and processes add to it at once."""
+    """The backup and the journal of in-place runs; threads may share it, and processes add to it at once.
+
+    `damages` has the errors of the items of which something is damaged, where the others can still be read.
+    """
+
+    damages: Mapping[str, ProofError] = MappingProxyType({})
 
     @property
     @abstractmethod
@@ -71,7 +77,8 @@ class Evidence(ABC):
     def unfinished(self) -> list[dict[str, Any]]:
         """The lines of `deleted` for which no run has confirmed since that the mask is still stored.
 
-        A run that ends normally notes it (`deleted` or `restored`); a run that was killed did not.
+        A run that ends normally notes it (`deleted` or `restored`); a run that was killed did not. Items
+        that are damaged are left out, and are among the `damages`.
         """
         return self._pending(until=("deleted", "seen", "restored"))
 

@@ -235,6 +235,7 @@ class ProvenJob:
             pixel_rule=self.options.pixel_rule,
             present=work.reading.present,
             origin=self.source.origin,
+            item=work.item.id,
             deletes=self._may_delete(work),
         )
 

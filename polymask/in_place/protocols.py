@@ -105,6 +105,13 @@ class Stored(Proof):
         """Where its polygons come from; empty in claims of earlier builds, which do not say so."""
         return str(self.claim.get("origin") or "")
 
+    def item_of(self, key: str) -> str:
+        """The item that a source instance belongs to, or was deleted from; empty if the claim does not say.
+
+        Claims of earlier builds name no item. A copy of an item has masks that name the first one.
+        """
+        return str(self.statements[key].get("item", self.claim.get("item", "")))
+
     def is_made_from(self, origin: str) -> bool:
         """Whether its polygons come from an origin, even if a server changed its case in the claim.
 

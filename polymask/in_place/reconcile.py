@@ -67,6 +67,7 @@ class Decision:
 class Request:
     """The properties of a new mask for a label; `deletes` says whether its polygons may be deleted."""
 
+    item: str
     label: str
     frame: Frame
     pixel_rule: str
@@ -74,7 +75,7 @@ class Request:
     origin: str
 
 
-def decide(
+def decide(  # noqa: PLR0913 - all that a decision depends on
     label: str,
     drawn: Sequence[Drawing],
     stored: Sequence[Stored],
@@ -84,6 +85,7 @@ def decide(
     present: frozenset[str] | None = None,
     deletes: bool = False,
     origin: str = DATASET,
+    item: str = "",
 ) -> Decision:
     """The decision for a label of an item.
 
@@ -97,6 +99,7 @@ def decide(
         present: The ids of all annotations of the item under any label; by default those in `drawn`.
         deletes: Whether polygons are to be deleted once their masks are proven.
         origin: The source that the polygons come from.
+        item: The id of the item, which a new mask names.
     """
     present_ids = frozenset(drawing.id for drawing in drawn) if present is None else present
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
@@ -110,7 +113,9 @@ def decide(
     usable = [holding for holding in sound if not drawn or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
         return Decision(problem=_damage_problem(label, broken))
-    request = Request(label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin)
+    request = Request(
+        item=item, label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin
+    )
     unique = without_duplicates(usable)
     if drawn:
         return _with_polygons(request, drawn, holdings, unique)
@@ -202,7 +207,7 @@ def _new_mask(request: Request, drawn: Sequence[Drawing], holdings: list[Holding
     """The new mask: the union of the polygons and of the pixels that the masks keep."""
     sources: dict[str, Json] = {}
     for holding in holdings:
-        sources |= {key: {**holding.proof.statements[key], "deleted": True} for key in holding.absorbed}
+        sources |= {key: _deleted(holding.proof, key, request.item) for key in holding.absorbed}
     pixels = joined_pixels(holdings)
     drawings: SourcePixels = {(drawing.id,): drawing.flat(request.pixel_rule) for drawing in drawn}
     sources |= {drawing.id: _source(drawing) for drawing in drawn}
@@ -213,9 +218,17 @@ def _new_mask(request: Request, drawn: Sequence[Drawing], holdings: list[Holding
         pixel_rule=request.pixel_rule,
         deletes=request.deletes,
         origin=request.origin,
+        item=request.item,
         # Without deletion, a polygon that is missing later was erased: its pixels will not be needed.
         pixels=drawings | pixels if request.deletes else pixels,
     )
+
+
+def _deleted(proof: Stored, key: str, item: str) -> Json:
+    """A claim's entry about a deleted instance; in a copy of an item, it names the first item."""
+    entry = {**proof.statements[key], "deleted": True}
+    origin = proof.item_of(key)
+    return entry | ({"item": origin} if origin != item else {})
 
 
 def _source(drawing: Drawing) -> Json:

@@ -20,6 +20,7 @@ Some layouts have further functions:
   None where there are further files;
 - `stored_rows(drawn, read)`, if a shared file holds more than names: each image's `row` in the stored
   file, so that a later run can add images;
+- `stored_options(options, read)`, if its tables tell of options that its masks do not: the options with them;
 - `same(stored, data)`, if its files are no PNGs: whether a stored file, by any writer, holds the
   same masks;
 - `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.

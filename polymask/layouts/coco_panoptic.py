@@ -11,6 +11,7 @@ Source: cocodataset.org, "Data format", panoptic segmentation.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -201,6 +202,20 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
         named = {name: by_png[png] for name, png in pngs.items() if png in by_png}
         rows |= require_rows(named, images, file)
     return rows
+
+
+def stored_options(options: LayoutOptions, read: Callable[[str], bytes | None]) -> LayoutOptions:
+    """The options with the labels that the stored categories tell to be stuff."""
+    try:
+        rows = msgspec.json.decode(read(CATEGORIES) or b"[]", type=list[_Kind])
+    except msgspec.MsgspecError:
+        return options
+    return replace(options, stuff=frozenset(row.name for row in rows if not row.isthing))
+
+
+class _Kind(msgspec.Struct):
+    name: str
+    isthing: int
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:

@@ -9,7 +9,8 @@ Source: nnU-Net v2, "Dataset format", "Ignore label" and "Manual data splits".
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -178,6 +179,11 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     if {"train", "val"} <= cases.keys():
         fold = [{split: sorted(cases[split]) for split in ("train", "val")}]
         yield SPLITS, lines([json.dumps(fold, ensure_ascii=False, indent=1)])
+
+
+def stored_options(options: LayoutOptions, read: Callable[[str], bytes | None]) -> LayoutOptions:
+    """The options with what became of void: a value of its own, where the stored names have one."""
+    return replace(options, void_as=IGNORE) if f'"{IGNORE}"'.encode() in (read(ID2LABEL) or b"") else options
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:

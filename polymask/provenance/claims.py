@@ -2,10 +2,12 @@
 
 A claim has the version, pixel rule, frame and label, the digest of the mask's pixels, whether its
 polygons may be deleted (`deletes`), and where they come from (`origin`): `dataset` for the dataset's
-own polygons, otherwise the format and name of a file or folder. `sources` are the instances that the
-mask is made of: for each its id, the digest of its geometry (`sha256`), its details and their digest
-(`details_sha256`), and whether it was deleted before the mask was written (`deleted`). `pixels` are
-the pixels of each source instance, if a later run could not separate them otherwise.
+own polygons, otherwise the format and name of a file or folder. `item` is the item that the mask was
+made for: a copy of that item keeps the claim, so it tells whose polygons these are. `sources` are the
+instances that the mask is made of: for each its id, the digest of its geometry (`sha256`), its details
+and their digest (`details_sha256`), whether it was deleted before the mask was written (`deleted`), and
+the `item` that it was deleted from, if that is another one (empty: unknown). `pixels` are the pixels of
+each source instance, if a later run could not separate them otherwise.
 
 Servers write 1 as 1.0 and reorder keys, so claims are compared by value and not as text.
 """
@@ -30,6 +32,7 @@ DATASET = "dataset"  # the origin of masks that are made from the polygons of th
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
 _FREE = ("description", "user")  # texts and objects of any length
 _REPEATED = ("creator",)  # nobody can edit it, and whoever puts a polygon back becomes its creator
+_OF_CLAIMS = {"id", "sha256", "details_sha256", "deleted", "item"}  # in an entry, beside the details
 _EARLIER = (
     "attributes",
     "attributes1",
@@ -66,12 +69,14 @@ def new_mask(
     pixel_rule: str,
     deletes: bool = False,
     origin: str = "",
+    item: str = "",
     pixels: Mapping[tuple[str, ...], Flat] | None = None,
 ) -> Mask:
     """A mask with its claim, and the key that follows from the claim.
 
-    `sources` are the claim's entries about the source instances, and `origin` names where they come from;
-    empty if unknown. `pixels` are the pixels of source instances by their ids, for later runs.
+    `sources` are the claim's entries about the source instances, `origin` names where they come from, and
+    `item` the item that they belong to; empty if unknown. `pixels` are the pixels of source instances by
+    their ids, for later runs.
     """
     painted = mask if isinstance(mask, PaintedSpans) else scan(mask)
     claim: Json = {
@@ -85,6 +90,8 @@ def new_mask(
     }
     if origin:
         claim["origin"] = origin
+    if item:
+        claim["item"] = item
     if pixels and len(sources) > 1:  # the pixels of a single source are those of the mask
         claim["pixels"] = [{"of": list(ids), "runs": pack(flat)} for ids, flat in sorted(pixels.items())]
     key = key_of(claim)
@@ -102,9 +109,9 @@ def key_of(claim: Mapping[str, Any]) -> str:
     """
     claim = values(claim)
     identity = [claim["label"], claim["pixel_rule"], claim["frame"], digest_of(claim)]
-    names = ("id", "sha256", "details_sha256", "deleted")
+    names = ("id", "sha256", "details_sha256", "deleted", "item")
     identity.append([[source[name] for name in names if name in source] for source in claim["sources"]])
-    identity += [claim[name] for name in ("deletes", "origin") if name in claim]
+    identity += [claim[name] for name in ("deletes", "origin", "item") if name in claim]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
@@ -152,6 +159,23 @@ def same_details(source: Mapping[str, Any], label: str, details: Mapping[str, An
     if "details_sha256" in source:
         return bool(source["details_sha256"] == details_sha256(label, details))
     return all(_text(source.get(name)) == _text(details.get(name)) for name in _EARLIER)
+
+
+def has_details(source: Mapping[str, Any], details: Mapping[str, Any], *, but: Sequence[str] = ()) -> bool:
+    """Whether a claim's entry tells these details of an instance, whatever item or id they were found under.
+
+    Its creator and the id of its parent do not count: they change where an instance is put back. Nor do the
+    details that `but` names.
+
+    Examples:
+        >>> entry = {"id": "1", "sha256": "aa", "details_sha256": "bb", "objectId": 7, "parentId": "2"}
+        >>> has_details(entry, {"objectId": 7.0}), has_details(entry, {"objectId": 8})
+        (True, False)
+    """
+    names = (source.keys() | details.keys()) - _OF_CLAIMS if "details_sha256" in source else set(_EARLIER)
+    bounds = bounded(details)
+    names = names - {*_REPEATED, "parentId", *but}
+    return all(_text(source.get(name)) == _text(bounds.get(name)) for name in names)
 
 
 def same_label(label: str, other: str) -> bool:

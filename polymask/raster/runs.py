@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError
-from polymask.model import Frame, Runs, Spans
+from polymask.model import Runs, Spans
 from polymask.native import compiled
 from polymask.raster.spans import Int64, flat_indices
 
@@ -127,12 +127,6 @@ def to_runs(mask: NDArray[np.bool_]) -> Runs:
     bounds = np.concatenate((np.array([0, *first], np.int64), edges, [column_major.size]))
     height, width = mask.shape
     return Runs(np.diff(bounds), (height, width))
-
-
-def full_frame(frame: Frame) -> Spans:
-    """Every pixel of a (height, width) frame."""
-    rows = np.arange(frame[0], dtype=np.int32)
-    return Spans(rows, np.zeros_like(rows), np.full_like(rows, frame[1]))
 
 
 def run_counts(text: str) -> ArrayLike:

@@ -36,7 +36,7 @@ EXEMPT = {
     "usual: PolymaskError": NO_OTHER,
     "usual: GeometryError": NO_OTHER,
     "usual: LimitError": NO_OTHER,
-    "dataloop/jobs/removal: run again": RERUN
+    "dataloop/jobs/undoing/removal: run again": RERUN
     + "tests/dataloop/test_remove_masks.py::test_a_mask_that_is_changed_just_before_it_goes_stays",
     "formats/coco/whole: run again": RERUN
     + "tests/conversion/test_late_edits.py::test_an_edit_while_masks_are_made_costs_a_rerun",

@@ -77,7 +77,7 @@ def test_a_project_without_artifacts_needs_a_folder(case: Case, world: World) ->
     assert (report.failures, report.deleted) == ([], 3)
 
 
-@follows("dataloop/jobs/journals: name its folder with --journal")
+@follows("dataloop/jobs/undoing/restoration: name its folder with --journal")
 def test_a_journal_elsewhere_restores_what_none_here_holds(case: Case, world: World) -> None:
     """The usual places have nothing; the folder that is named has all."""
     world.convert(case.folder / "journal")
@@ -87,7 +87,7 @@ def test_a_journal_elsewhere_restores_what_none_here_holds(case: Case, world: Wo
     assert len(world.of_type("segment")) == 3
 
 
-@follows("dataloop/jobs/item: give true or false")
+@follows("dataloop/jobs/inputs: give true or false")
 def test_a_flag_is_given_as_true_or_false(world: World) -> None:
     """Also as text."""
     with pytest.raises(InputError, match="neither true nor false"):

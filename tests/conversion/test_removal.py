@@ -7,6 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.conftest import SAMPLE
 IMAGES = SAMPLE.parent / "images"
 LAYOUTS = (
     "index", "binary", "voc", "cityscapes", "idd", "camvid", "segnet", "ade20k", "mmseg", "yolo-semantic",
-    "coco", "coco-panoptic", "coco-stuff", "onehot", "overlay",
+    "coco", "coco-panoptic", "coco-stuff", "nnunet", "onehot", "overlay",
 )  # fmt: skip
 
 
@@ -44,6 +45,27 @@ def test_all_that_a_run_wrote_goes(tmp_path: Path, layout: str) -> None:
     assert tree(dest) == {}
     assert is_empty(dest)
     assert polymask.remove_masks(dest).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "options"),
+    [
+        ("coco-panoptic", {"stuff": ("sea", "tree")}),
+        ("nnunet", {"void_as": "ignore"}),
+        ("nnunet", {"void_as": "background"}),
+        ("voc", {"picture_format": "png", "copy_images": True, "images": IMAGES}),
+        ("coco-panoptic", {"picture_format": "png", "copy_images": True, "images": IMAGES}),
+        ("coco-panoptic", {"stuff": ("sea",), "split": "val"}),
+        ("index", {"split": "val"}),
+    ],
+)
+def test_what_options_say_in_the_tables_goes_too(
+    tmp_path: Path, layout: str, options: dict[str, Any]
+) -> None:
+    """Options of a layout are known by its own tables, where the masks do not tell them."""
+    polymask.convert(SAMPLE, tmp_path, to=layout, **options)
+    assert polymask.remove_masks(tmp_path).failures == []
+    assert is_empty(tmp_path)
 
 
 @pytest.mark.parametrize("layout", ["index", "voc", "cityscapes"])

@@ -32,11 +32,13 @@ def runner(sdk: ModuleType) -> Any:
 
 
 def test_functions_take_what_the_manifest_says(runner: Any, sdk: ModuleType) -> None:
-    """Parameters, but for those the platform injects, are the inputs, in name and number."""
+    """Parameters, but for those the platform injects, are the inputs; other options may be added to it."""
     assert isinstance(runner, sdk.BaseServiceRunner)
     for function in module()["functions"]:
         parameters = inspect.signature(getattr(runner, function["name"])).parameters
-        assert set(parameters) - {"progress", "context"} == {one["name"] for one in function["input"]}
+        assert set(parameters) - {"progress", "context", "options"} == {
+            one["name"] for one in function["input"]
+        }
         assert {one["type"] for one in (*function["input"], *function["output"])} <= TYPES
 
 

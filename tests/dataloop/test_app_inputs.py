@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polymask import InputError, PolymaskError
-from polymask.dataloop.jobs.item import as_flag, checked
+from polymask.dataloop.jobs.inputs import as_flag, read_inputs
 from tests.dataloop.conftest import Harbor, polygon
 from tests.dataloop.test_artifact_journal import item, state
 from tests.dataloop.world import World, ring, segment
@@ -54,15 +54,67 @@ def test_text_that_says_neither_is_refused(runner: Any, sdk: ModuleType, harbor:
 
 
 def test_every_boolean_option_is_read() -> None:
-    """Not only that which deletes; others are left as they are."""
-    options = {"dry_run": "false", "check_images": "no", "add_labels": "yes", "pixel_rule": "no"}
-    assert checked(options) == {
-        "dry_run": False,
-        "check_images": False,
-        "add_labels": True,
-        "pixel_rule": "no",
-    }
+    """Not only that which deletes; an empty input is as if it were not given."""
+    options = read_inputs({"dry_run": "false", "check_images": "no", "add_labels": "yes", "pixel_rule": ""})
+    assert (options.dry_run, options.check_images, options.add_labels) == (False, False, True)
+    assert options.pixel_rule == "center"
     assert as_flag("x", " YES ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("max_delete", " 100 ", 100),
+        ("max_delete", "", None),
+        ("only", "cat", frozenset({"cat"})),
+        ("only", '["cat", "dog"]', frozenset({"cat", "dog"})),
+        ("workers", "4", 4),
+    ],
+)
+def test_text_is_read_as_the_number_or_list_that_it_says(name: str, text: str, value: Any) -> None:
+    """The platform's inputs are text."""
+    assert getattr(read_inputs({name: text}), name) == value
+
+
+def test_a_confidence_may_be_text() -> None:
+    """It chooses among predictions."""
+    assert read_inputs({"predictions": "keep", "min_confidence": "0.5"}).choice.min_confidence == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("max_delete", "many"),
+        ("max_delete", "-1"),
+        ("max_delete", "1.5"),
+        ("max_delete", "true"),
+        ("workers", "0"),
+        ("pixel_rule", "middle"),
+        ("predictions", "all"),
+    ],
+)
+def test_text_that_says_no_such_value_is_refused(
+    runner: Any, sdk: ModuleType, harbor: Harbor, name: str, text: str
+) -> None:
+    """Of an item and of a dataset, with the input's name, before anything is written."""
+    harbor.add_polygons(1)
+    inputs = {"delete_source": "true", name: text}
+    with pytest.raises(InputError, match=name.replace("_", "[_ ]")):
+        runner.convert_item(sdk.items.get(item_id=harbor.item_id), **inputs)
+    with pytest.raises(InputError, match=name.replace("_", "[_ ]")):
+        runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id), **inputs)
+    assert kinds(harbor) == ["segment"]
+
+
+def test_a_dataset_s_limit_of_deletions_may_be_text(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
+    """What it does not allow stays, and the execution fails."""
+    harbor.add_polygons(2)
+    dataset = sdk.datasets.get(dataset_id=harbor.dataset_id)
+    with pytest.raises(PolymaskError, match="--max-delete 1 allows"):
+        runner.convert_dataset(dataset, delete_source="true", max_delete="1")
+    assert kinds(harbor).count("segment") == 2
+    runner.convert_dataset(dataset, delete_source="true", max_delete="2")
+    assert kinds(harbor).count("segment") == 0
 
 
 def test_an_unknown_option_is_refused_with_the_nearest(world: World, item: str) -> None:

@@ -144,7 +144,9 @@ def trigger_module() -> Any:
     return module
 
 
-def test_the_trigger_calls_the_app_when_an_item_is_completed(sdk: ModuleType, harbor: Harbor) -> None:
+def test_the_trigger_calls_the_app_when_an_item_is_completed(
+    sdk: ModuleType, harbor: Harbor, no_backoff: None
+) -> None:
     """The SDK's own call and entity; the function and the service are those of the manifest."""
     trigger = trigger_module()
     components = json.loads(MANIFEST)["components"]

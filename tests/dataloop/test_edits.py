@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.sink import claim_of
+from polymask.dataloop.reading.claims import claim_of
 from tests.contract.memory import rewritten
 from tests.dataloop.world import (
     ACROSS,

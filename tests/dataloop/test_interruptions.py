@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.sink import claim_of
+from polymask.dataloop.reading.claims import claim_of
 from polymask.errors import ProofError
 from polymask.layouts.dataloop import PREFIX
 from tests.dataloop.world import (

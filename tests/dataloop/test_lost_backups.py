@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Emulator
-from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs.undoing import restoration
 from polymask.dataloop.jobs.verification import verify_dataset
 from polymask.errors import InputError, NotFound, ProofError
 from polymask.results import Report
@@ -16,6 +16,9 @@ from tests.dataloop.world import URL, World
 __all__ = ["item", "state", "store"]
 
 
+COPY = "dataloop://boats/copy"
+
+
 def verified(world: World, url: str = URL, journal: Path | None = None) -> Report:
     with world.connected():
         return verify_dataset(url, journal=journal)
@@ -23,7 +26,7 @@ def verified(world: World, url: str = URL, journal: Path | None = None) -> Repor
 
 def restored(world: World, url: str, *, dry_run: bool = False) -> Report:
     with world.connected():
-        return run.restore_dataset(url, dry_run=dry_run)
+        return restoration.restore_dataset(url, dry_run=dry_run)
 
 
 def forget(world: World, *, item: str = "", kinds: tuple[str, ...] = ("",)) -> None:
@@ -94,12 +97,37 @@ def test_restoring_where_nothing_was_deleted_is_no_missing_proof(world: World, i
 
 
 def test_the_clone_of_a_dataset_tells_that_its_polygons_are_nowhere(world: World, item: str) -> None:
-    """Its masks name them, and nothing is kept for it."""
+    """Its masks name them, and nothing is kept for it, nor for the dataset that it was cloned from."""
     world.convert_items()
     clone_dataset(world.emulator, world.dataset["id"], "copy")
+    forget(world)
     with pytest.raises(ProofError, match="3 polygons were deleted that no journal"):
-        restored(world, "dataloop://boats/copy")
-    assert "3 polygons" in failure(verified(world, "dataloop://boats/copy"))
+        restored(world, COPY)
+    assert "3 polygons" in failure(verified(world, COPY))
+
+
+def test_the_clone_of_a_dataset_gets_its_polygons_from_the_first_ones_backup(world: World, item: str) -> None:
+    """Its masks name the first item: the journal of that one's dataset is looked for, which is left alone."""
+    world.convert_items()
+    clone_dataset(world.emulator, world.dataset["id"], "copy")
+    assert verified(world, COPY).failures == []
+    for written in (3, 0):
+        report = restored(world, COPY)
+        assert (report.written, report.unchanged, report.failures) == (written, 3 - written, [])
+        assert world.of_type("segment", item) == []
+        assert sorted(row["label"] for row in world.of_type("segment")) == ["cat", "cat", "dog"]
+
+
+def test_a_journal_of_another_dataset_puts_nothing_into_that(world: World, item: str, journal: Path) -> None:
+    """Named for a clone of the dataset, only the clone gets its polygons; what is left alone is told."""
+    world.convert(journal)
+    clone_dataset(world.emulator, world.dataset["id"], "copy")
+    with world.connected():
+        report = restoration.restore_dataset(COPY, journal=journal)
+    assert (report.written, report.failures) == (3, [])
+    assert report.notes == ["3 polygons of another dataset's items were left alone"]
+    assert world.of_type("segment", item) == []
+    assert len(world.of_type("segment")) == 3
 
 
 def clone_dataset(emulator: Emulator, dataset_id: str, name: str) -> None:
@@ -128,8 +156,8 @@ def test_a_folder_that_is_not_there_is_refused(world: World, item: str) -> None:
     assert world.of_type("segment") == []
 
 
-def test_a_copy_made_after_the_deletion_is_named(world: World, item: str, store: Stored) -> None:
-    """Its polygons go to the item that it was copied from; copied anew, it has them."""
+def test_a_copy_made_after_the_deletion_gets_its_polygons_too(world: World, item: str, store: Stored) -> None:
+    """From the backup of the item that it was copied from, whose masks it has; once in every round."""
     world.convert_items()
     body = {
         "targetDatasetId": world.dataset["id"],
@@ -137,12 +165,10 @@ def test_a_copy_made_after_the_deletion_is_named(world: World, item: str, store:
         "cloneDatasetParams": {"withItemsAnnotations": True},
     }
     (copy,) = store.api("POST", f"/items/{item}/clone", body).json()["spec"]["returnedModelId"]
-    report = world.restore()
-    assert (report.exit_code, report.written) == (5, 3)
-    assert [failed.name for failed in report.failures] == ["copy.png"]
-    assert "3 of its polygons" in failure(report)
-    world.emulator.remove_item(copy)
-    store.api("POST", f"/items/{item}/clone", body)
-    report = world.restore()
-    assert (report.exit_code, report.failures) == (0, [])
-    assert len(world.of_type("segment")) == 6
+    assert verified(world).failures == []
+    for _ in range(2):
+        report = world.restore()
+        assert (report.exit_code, report.written, report.unchanged) == (0, 6, 0)
+        assert [len(world.of_type("segment", each)) for each in (item, copy)] == [3, 3]
+        assert world.restore().unchanged == 6
+        assert [report.deleted for report in world.convert_items()] == [3, 3]

@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from polymask import proving
-from polymask.dataloop.jobs import verification
+from polymask.dataloop.jobs import run, verification
+from polymask.dataloop.jobs.journals import on_platform
 from polymask.errors import ProofError
+from polymask.in_place.job import ProvenOptions
+from polymask.results import Report
+from tests.dataloop import edit_campaign as campaign
 from tests.dataloop.test_artifact_journal import ALL, Stored, failure, item, state, store
-from tests.dataloop.world import URL, World, expected, ring, same_masks, segment
+from tests.dataloop.world import URL, World, expected, ring, same_masks, segment, stopped_before
 
 __all__ = ["item", "state", "store"]
 
@@ -93,3 +97,34 @@ def test_verifying_does_not_advise_to_convert_over_it(world: World, item: str, s
             proving.verify(URL)
         assert verification.DAMAGED in proving.examine(URL).notes
     assert "--overwrite" not in f"{raised.value} {raised.value.advice}"
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_an_unfinished_item_that_is_damaged_fails_alone(
+    world: World, item: str, store: Stored, *, drawn: bool
+) -> None:
+    """Its run was stopped before it looked at the masks: it is named, exit 5, and the others are done."""
+    calls = campaign.undisturbed(campaign.APP)
+    with stopped_before("*", len(calls)):
+        world.convert_items(item)
+    assert world.of_type("segment") == []
+    whole, path = world.documents(), store.remove("backup")
+    other = world.add_item("/1.png", *ALL)
+    if drawn:
+        world.add(item, BIRD)
+    report = converted_by_the_app(world)
+    assert (report.exit_code, report.failed, report.deleted) == (5, 1, 3)
+    assert "lacks" in failure(report) or "no backup has" in failure(report) or "is gone" in failure(report)
+    assert report.failures[0].name == ("0.png" if drawn else f"item {item}")
+    assert world.of_type("segment", other) == []
+    assert len(world.of_type("segment", item)) == drawn
+    store.write(path, whole[path])
+    assert converted_by_the_app(world).failures == []
+
+
+def converted_by_the_app(world: World) -> Report:
+    """The dataset, its backup among the project's artifacts."""
+    with world.connected():
+        dataset = run.open_dataset(URL)
+        kept = on_platform(dataset.client, dataset.raw)
+        return run.convert_connected(dataset, ProvenOptions(delete_source=True), journal=kept)

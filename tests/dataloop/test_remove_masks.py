@@ -195,8 +195,8 @@ def test_a_removal_that_is_stopped_goes_on(mixed: World, journal: Path, nth: int
     assert mixed.emulator.annotations() == before
 
 
-def test_clones_keep_what_their_originals_polygons_were_deleted_for(world: World, journal: Path) -> None:
-    """A clone's masks hold what nobody can put back into the clone."""
+def test_clones_keep_their_masks_until_their_polygons_are_back(world: World, journal: Path) -> None:
+    """A clone's masks hold what was deleted from its original; once that is put back into both, they go."""
     item = world.add_item("/a.png", ACROSS)
     world.convert(journal)
     clone = world.add_item("/clone.png")
@@ -204,10 +204,12 @@ def test_clones_keep_what_their_originals_polygons_were_deleted_for(world: World
     world.emulator.add_annotation(
         clone, {name: mask[name] for name in ("type", "label", "coordinates", "metadata")}
     )
-    put_back(world, journal)
     done = undo(world, journal)
-    assert (done.retracted, done.exit_code) == (1, 2)
-    assert [row["itemId"] for row in masks(world)] == [clone]
+    assert (done.retracted, done.exit_code) == (0, 2)
+    assert put_back(world, journal).written == 2
+    done = undo(world, journal)
+    assert (done.retracted, done.exit_code) == (2, 0)
+    assert [row["itemId"] for row in world.emulator.annotations()] == [item, clone]
 
 
 def test_masks_of_local_polygons_go_too(world: World, journal: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -313,13 +314,13 @@ def test_a_damaged_journal_restores_nothing_and_says_so(world: World, item: str,
 
 
 def test_many_polygons_cost_two_calls_each(world: World, journal: Path) -> None:
-    """An item is listed once; each polygon is then posted and read back by its new id; last, all masks."""
+    """First all items and masks are listed, and the item's polygons; each is then posted and read back."""
     world.add_item("/0.png", *(segment("cat", ring(n, n, n + 3, n + 3)) for n in range(8)))
     world.convert(journal)
     calls = len(world.emulator.audit)
     world.restore(journal)
     asked = [entry.path for entry in world.emulator.audit[calls:] if "/datasets/query" not in entry.path]
-    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 1 + 2 * 8 + 1
+    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 3 + 2 * 8
 
 
 def test_a_lost_journal_is_told(world: World, item: str, journal: Path) -> None:
@@ -351,3 +352,49 @@ def test_journals_of_two_machines_put_everything_back(world: World, item: str, t
     assert world.restore(tmp_path / "one").exit_code == 0
     assert world.restore(tmp_path / "other").exit_code == 0
     assert len(world.of_type("segment")) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"coordinates": [ring(0, 0, 5, 5)]},
+        {"label": "a boat"},
+        {"metadata": {"system": {"attributes": {"wet": False}}}},
+        {"metadata": {"system": {"status": "approved"}}},
+    ],
+)
+def test_an_outdated_version_is_not_put_back(
+    world: World, item: str, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """A polygon that was restored, edited and deleted by another machine: only that has its last version."""
+    world.convert(tmp_path / "one")
+    world.restore(tmp_path / "one")
+    row = next(row for row in world.of_type("segment") if row["label"] == "dog")
+    row_id = original_id(row)
+    last = world.emulator.edit_annotation(row["id"], **change)
+    world.convert(tmp_path / "other")
+    for written, dry_run in ((2, True), (2, False), (0, False)):
+        report = world.restore(tmp_path / "one", dry_run=dry_run)
+        assert (report.written, report.unchanged, report.exit_code) == (written, 2 - written, 5)
+        (failure,) = report.failures
+        assert "1 polygons were deleted that no journal in" in failure.reason
+    report = world.restore(tmp_path / "other")
+    assert (report.written, report.unchanged, report.exit_code) == (1, 2, 0)
+    (restored,) = (row for row in world.of_type("segment") if original_id(row) == row_id)
+    assert [restored[name] for name in ("label", "coordinates")] == [last["label"], last["coordinates"]]
+    assert restored["metadata"]["system"] == last["metadata"]["system"]
+    assert world.restore(tmp_path / "one").exit_code == 0
+
+
+def test_what_was_edited_since_is_not_counted_as_there(world: World, item: str, journal: Path) -> None:
+    """It stays as it is, and is listed; the others are there as they were deleted."""
+    world.convert(journal)
+    world.restore(journal)
+    moved = [ring(0, 0, 5, 5)]
+    dog = next(row["id"] for row in world.of_type("segment") if row["label"] == "dog")
+    world.emulator.edit_annotation(dog, coordinates=moved)
+    for dry_run in (True, False):
+        report = world.restore(journal, dry_run=dry_run)
+        assert (report.written, report.unchanged, len(report.skipped), report.exit_code) == (0, 2, 1, 0)
+        assert "was edited since" in report.skipped[0].reason
+    assert [row["coordinates"] for row in world.of_type("segment") if row["label"] == "dog"] == [moved]

@@ -20,7 +20,8 @@ PROGRAM = f"""
 import logging, sys, traceback
 from pathlib import Path
 logging.basicConfig(level="DEBUG", stream=sys.stderr)
-from polymask.dataloop.jobs.run import convert_in_place, restore_dataset
+from polymask.dataloop.jobs.run import convert_in_place
+from polymask.dataloop.jobs.undoing.restoration import restore_dataset
 from polymask.in_place.job import ProvenOptions
 for step in (
     lambda: convert_in_place("{URL}", ProvenOptions(delete_source=True)),

@@ -8,8 +8,9 @@ import pytest
 
 from polymask.dataloop import sink as sink_module
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.reading.claims import claim_of
 from polymask.dataloop.service.client import connect
-from polymask.dataloop.sink import DataloopSink, batches, claim_of, png_of
+from polymask.dataloop.sink import DataloopSink, batches, png_of
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError
 from polymask.in_place.protocols import Item

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from polymask import proving, undo
-from polymask.dataloop.jobs import run, verification
+from polymask.dataloop.jobs import verification
+from polymask.dataloop.jobs.undoing import restoration
 from polymask.errors import InputError, LimitError, NotFound
 from polymask.limits import Limits
 from polymask.results import Report
@@ -141,7 +142,7 @@ def test_a_mask_that_is_gone_with_its_polygons_is_told(
         f"Polygons whose mask is gone: `polymask restore {URL}` puts them back, from the journal."
     ]
     with world.connected():
-        run.restore_dataset(URL)
+        restoration.restore_dataset(URL)
     assert examined(world).failures == []
     world.convert(delete_source=False)
     assert examined(world).failures == []

@@ -17,6 +17,7 @@ from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
 from polymask.dataloop.jobs import run
 from polymask.dataloop.jobs.item import convert_item
+from polymask.dataloop.jobs.undoing import restoration
 from polymask.dataloop.service import client as client_module
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.sink import png_of
@@ -141,7 +142,7 @@ class World:
 
     def restore(self, journal: Path | None = None, *, dry_run: bool = False) -> Report:
         with self.connected():
-            return run.restore_dataset(URL, journal=journal, dry_run=dry_run)
+            return restoration.restore_dataset(URL, journal=journal, dry_run=dry_run)
 
     def of_type(self, kind: str, item_id: str | None = None) -> list[Json]:
         return [one for one in self.emulator.annotations(item_id) if one["type"] == kind]

@@ -14,7 +14,7 @@ from polymask.layouts import LAYOUTS
 from polymask.report.html import preview
 from tests.conftest import coco
 
-ROUNDS = 4  # of each table
+ROUNDS = 2  # of each table
 WRONG = [None, [], {}, "x", -1, 0, 1.5, 256, 65536, 2**63, 10**30, float("nan"), True, "../x", "a\nb", [[]]]
 LINES = [
     b"",

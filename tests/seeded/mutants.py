@@ -59,6 +59,8 @@ TESTS = {
         "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py", "tests/dataloop/test_app.py",
         "tests/dataloop/test_shards.py::test_restoring_finds_the_journals_of_all_parts",
     ),
+    "dataloop/jobs/undoing/restoration.py": ("tests/dataloop/test_restore.py", "tests/dataloop/test_lost_backups.py"),
+    "dataloop/reading/copies.py": ("tests/dataloop/test_clones.py",),
     "dataloop/service/client.py": ("tests/dataloop/test_client.py",),
     "dataloop/service/responses.py": ("tests/dataloop/test_client.py",),
 }  # fmt: skip

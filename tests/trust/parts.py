@@ -87,7 +87,13 @@ PUSH: dict[str, Part] = {
     "edits": partial(
         passing, "edits at moments of a deletion", "tests/dataloop/test_edits_during_deletion.py"
     ),
-    **program("tests.fuzz", "fuzz: 300 inputs a target", "--runs", "300"),
+    **program(
+        "tests.dataloop.upkeep_campaign",
+        "kills and edits while masks are kept up",
+        "--sample",
+        "30",
+    ),
+    **program("tests.fuzz", "fuzz: 150 inputs a target", "--runs", "150"),
 }
 
 NIGHTLY: dict[str, Part] = {
@@ -104,6 +110,10 @@ NIGHTLY: dict[str, Part] = {
     "calls": partial(calls, starts=60),
     **program("tests.dataloop.fault_campaign", "HTTP: every fault at every call, and 200 kills"),
     **program("tests.dataloop.edit_campaign", "edits and masks taken away at every moment of a run"),
+    **program(
+        "tests.dataloop.upkeep_campaign", "kills and edits at every call of an update or a removal of masks"
+    ),
+    **program("tests.dataloop.clone_stories", "stories of clones of items and datasets", "--count", "150"),
     "app": partial(
         passing,
         "the app without a folder: killed at every call, twice at once",

@@ -10,8 +10,8 @@ from polymask.conversion.dest.check import LABELS, Dest
 from polymask.conversion.dest.deleted import Entry
 from polymask.errors import PolymaskError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import LAYOUTS, Drawn, LayoutOptions
-from polymask.layouts.common.shared_files import with_earlier_splits, with_rows
+from polymask.layouts import LAYOUTS, Drawn, LayoutOptions, layout_named
+from polymask.layouts.common.shared_files import stored_options, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.painting.painting import Rules
 from polymask.storage.roots.local import Root
@@ -23,9 +23,10 @@ def written_by(root: Root, entries: Mapping[str, Entry]) -> tuple[Dest | None, d
         options = LayoutOptions(label_map=LabelMap.load(root.path / LABELS))
     except PolymaskError:  # it is gone or damaged: nothing can be made of it
         return None, {}
+    stored = {name: stored_options(layout_named(name), options, root.read) for name in LAYOUTS}
     dests = [
-        Dest(root.path, layout, options=replace(options, split_names=splits), rules=Rules())
-        for layout in LAYOUTS
+        Dest(root.path, layout, options=replace(layout_options, split_names=splits), rules=Rules())
+        for layout, layout_options in stored.items()
         for splits in ((), SPLITS)
     ]
     fitting = [dest for dest in dests if all(map(dest.is_of_layout, entries.values()))]

@@ -10,33 +10,27 @@ from typing import Any
 from polymask.dataloop.item_queries import EVERY_FILE
 from polymask.dataloop.jobs.journals import (
     ELSEWHERE,
-    journals_of,
-    looked_in,
     loss_in_words,
     lost_to_all,
-    tell_of_copies,
-    tell_of_damages,
-    tell_of_lost,
-    without_backup,
 )
+from polymask.dataloop.reading.copies import dataset_of
 from polymask.dataloop.service.client import Client, connect
-from polymask.dataloop.service.lookup import dataset_named, project_named, refuse_missing_folder
+from polymask.dataloop.service.lookup import dataset_named, project_named
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
-from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, restore_command
+from polymask.dataloop.service.restoring import restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.dataloop.target import Target, url_of
 from polymask.dataloop.update import UpToDate
-from polymask.errors import InputError, NotFound, PolymaskError
+from polymask.errors import InputError, NotFound
 from polymask.formats.reading.annotation_choice import Choice
-from polymask.in_place.deletion import finish
+from polymask.in_place.deletion import Finished, finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
 from polymask.in_place.journal import Journal, default_folder, shard_folder
 from polymask.in_place.protocols import Item
-from polymask.model import Skipped
-from polymask.parallel.progress import Progress, reported
+from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
@@ -81,6 +75,14 @@ class Dataset:
     def recipe(self, options: ProvenOptions) -> Recipe:
         """Its labels and their colors; those that it lacks are added if a run may."""
         return Recipe(self.client, self.raw, adds=options.add_labels and not options.dry_run)
+
+    def finish(self, source: DataloopSource, sink: DataloopSink, evidence: Evidence | None) -> Finished:
+        """Check what stopped runs deleted last from this dataset; `in_place.deletion.finish`."""
+
+        def is_here(item: Item) -> bool:
+            return dataset_of(self.client, item.id) == self.id
+
+        return finish(source, sink, evidence, is_here=is_here) if evidence else Finished()
 
     def journal_folder(self, folder: str | Path | None) -> Path:
         """Where the journal lies: the folder, or by the dataset's id in the user's state folder."""
@@ -151,10 +153,10 @@ def convert_connected(
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
     evidence = _evidence(dataset, options, journal) if writes_journal else None
-    looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
+    finished = dataset.finish(source, sink, evidence)  # what is put back is among the items then
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
         lost = lost_to_all(dataset.client, dataset.raw)
-        looked_at += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
+        finished.notes += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {evidence.place}")
@@ -165,16 +167,16 @@ def convert_connected(
     if options.update and watch is None:  # who watches wants to see every item
         job.glance = UpToDate(source, sink, items, options)
     report = job.run(items, advance=progress.advance if progress else None)
-    conclude(report, dataset, recipe, looked_at)
+    finished.tell(report, items)
+    conclude(report, dataset, recipe)
     if evidence:
         report.notes += ways_back(report, dataset, evidence, journal)
     return report
 
 
-def conclude(report: Report, dataset: Dataset, recipe: Recipe, looked_at: Sequence[str]) -> None:
-    """Add what a run in place ends with: its labels' colors, what it looked at again, why polygons stay."""
+def conclude(report: Report, dataset: Dataset, recipe: Recipe) -> None:
+    """Add what a run in place ends with: its labels' colors, and why polygons stay."""
     tell_of_labels(report, recipe)
-    report.notes += looked_at
     note_why_polygons_stay(report, dataset.url)
 
 
@@ -198,87 +200,6 @@ def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> l
     """The items whose names match any of the globs, or all; of these, those of the shard."""
     named = [item for item in items if not where or any(fnmatchcase(item.name, glob) for glob in where)]
     return [item for item in named if shard is None or shard.takes(item.id)]
-
-
-def restore_dataset(
-    url: str,
-    *,
-    journal: str | Path | None = None,
-    dry_run: bool = False,
-    progress: Progress | None = None,
-) -> Report:
-    """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
-
-    They are looked for in the journal that is named, else in the usual folder and among the project's
-    artifacts. A dry run tells how many that would be. Of a folder, only its items' polygons are put back.
-    """
-    dataset = open_dataset(url)
-    items = _items_below_folder(dataset)
-    journals = journals_of(dataset.client, dataset.raw, journal)
-    everything, meant = deleted(journals)
-    polygons = [polygon for polygon in everything if items is None or polygon.item.id in items]
-    putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
-    now: dict[tuple[str, str], str] = {}
-    for (polygon,) in reported(([polygon] for polygon in polygons), len(polygons), progress):
-        report.images += 1
-        parent = now.get(meant.get(polygon.parent, ("", "")))
-        try:
-            is_new, now[polygon.place] = _put_back(putting, polygon, parent=parent, dry_run=dry_run)
-        except PolymaskError as error:  # its picture may be gone; the others can be put back
-            reason = str(error).removeprefix(f"{polygon.item.name}: ")
-            reason = f"polygon {polygon.key} could not be put back: {reason}"
-            report.failures.append(Skipped(polygon.item.name, reason))
-            report.exit_code = max(report.exit_code, error.exit_code)
-            continue
-        report.written += is_new
-        report.unchanged += not is_new
-        if is_new:
-            report.notes += _not_put_back(polygon, linked=parent is not None or polygon.parent not in meant)
-    lost = without_backup(dataset.client, dataset.id, {polygon.place for polygon in everything}, items=items)
-    keys = {polygon.key for polygon in everything}
-    copied = {(item, key) for item, key in lost if key in keys}
-    tell_of_lost(report, dataset.url, lost - copied, journals=looked_in(dataset.client, dataset.raw, journal))
-    tell_of_copies(report, dataset.client, copied)
-    tell_of_damages(report, journals, items=items)
-    return report
-
-
-def _items_below_folder(dataset: Dataset) -> set[str] | None:
-    """The ids of the items in a dataset's folder, or nothing where no folder is named.
-
-    Raises `InputError` for a folder in which no item lies.
-    """
-    folder = dataset.target.folder.strip("/")
-    if not folder:
-        return None
-    items = {item.id for item in every_item(dataset).items()}
-    if not items:
-        refuse_missing_folder(folder, dataset.client.folders(dataset.id))
-    return items
-
-
-def _put_back(
-    putting: PuttingBack, polygon: Deleted, *, parent: str | None, dry_run: bool
-) -> tuple[bool, str]:
-    """Put a polygon back, or see whether it would be; whether it was missing, and the id that it has now."""
-    item, key = polygon.item, polygon.key
-    if dry_run:
-        putting.client.call("GET", f"/items/{item.id}", safe=True)
-        id_now = putting.id_now(item, key)
-        return not id_now, id_now
-    is_new, id_now = putting.run(item, polygon.backup, key, parent=parent)
-    if is_new:
-        polygon.journal.note("restored", item.id, ids=[polygon.backup["id"]], now=[id_now])
-    return is_new, id_now
-
-
-def _not_put_back(polygon: Deleted, *, linked: bool) -> Iterator[str]:
-    """What of a polygon is in the backup only."""
-    name, key = polygon.item.name, polygon.key
-    if polygon.unfit:
-        yield f"{name}: the metadata of polygon {key} is no object; it stays in the backup"
-    if not linked:
-        yield f"{name}: polygon {key} is linked to its parent's old id: that was not put back"
 
 
 def choice_of(options: ProvenOptions) -> Choice:

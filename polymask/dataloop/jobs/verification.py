@@ -1,22 +1,22 @@
 """`polymask verify dataloop://…`: every mask of ours in a dataset is proven again."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from polymask.dataloop.jobs.journals import (
-    PolygonKey,
     existing,
     looked_in,
     tell_of_damages,
-    unproven,
 )
 from polymask.dataloop.jobs.run import Dataset, chosen, every_item, open_dataset
+from polymask.dataloop.jobs.undoing.backups import Backups
+from polymask.dataloop.reading.claims import claims_of
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
-from polymask.formats.reading.annotation_choice import ids_in_claims, original_id
+from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
@@ -51,7 +51,7 @@ def verify_dataset(
     report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
     journals = _journals(dataset, journal)
     deleted_ids, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
-    backed_up = {deleted_of(kept, line).place for kept in journals for line in kept.deleted()}
+    backups = Backups(dataset.client, journals, folder=journal)
     places = looked_in(dataset.client, dataset.raw, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
@@ -61,7 +61,7 @@ def verify_dataset(
         report.images += bool(stored)
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
         wrong = [*_wrong(stored), *_without_mask(source, item, stored, deleted_ids.get(item.id, set()))]
-        if lost := _without_backup(source, item, stored, backed_up):
+        if lost := _without_backup(source, item, stored, backups):
             reason = f"{lost} polygons were deleted that no journal in {places} holds"
             wrong.append((reason, WITHOUT_BACKUP))
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
@@ -144,13 +144,12 @@ def _without_mask(
         yield f"the mask of {len(missing)} polygons that were deleted is gone", WITHOUT_MASK
 
 
-def _without_backup(
-    source: DataloopSource, item: Item, stored: Sequence[Stored], backed_up: Collection[PolygonKey]
-) -> int:
+def _without_backup(source: DataloopSource, item: Item, stored: Sequence[Stored], backups: Backups) -> int:
     """How many polygons an item's masks say were deleted, that are not there, and that no journal holds."""
-    keys = {key for _, key in backed_up}
     masks = [proof for proof in stored if not proof.origin or proof.is_made_from(source.origin)]
-    missing = {key for proof in masks for key in unproven(proof, item.id, backed_up, keys=keys)}
+    claims = [claim for proof in masks for claim in claims_of(proof, item.id)]
+    proven = {claim.key for claim in claims if backups.of(claim)}
+    missing = {claim.key for claim in claims} - proven
     if missing:
-        missing -= {key for row in source.annotations(item) for key in ids_in_claims(row)}
+        missing -= source.listed(item, source.annotations(item))
     return len(missing)

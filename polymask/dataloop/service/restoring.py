@@ -6,7 +6,7 @@ keeps something else there. A copy of the item carries the mark along: there it 
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,14 @@ class PuttingBack:
         query = {"filter": {"$and": [{"itemId": item.id}, {"type": "segment"}, *clauses]}}
         return self.client.pages(self.dataset_id, "annotations", query)
 
-    def id_now(self, item: Item, key: str) -> str:
-        """The id that a polygon has now, as itself or put back; nothing where it is not there.
+    def row_now(self, item: Item, key: str) -> Json | None:
+        """A polygon as it is now, as itself or put back; None where it is not there.
 
         An item is listed once for all its polygons, and again after those of another.
         """
         if self._listed[0] != item.id:
             self._listed = item.id, self.polygons(item)
-        return next(
-            (str(row["id"]) for row in self._listed[1] if key in (str(row["id"]), original_id(row))), ""
-        )
+        return next((row for row in self._listed[1] if key in (str(row["id"]), original_id(row))), None)
 
     def run(
         self, item: Item, backup: Mapping[str, Any], key: str, *, parent: str | None = None
@@ -55,8 +53,8 @@ class PuttingBack:
         `key` is the id under which it was first known, `parent` the id that its parent has by now.
         Whether it arrived is read back, not believed; it is not sent again before that.
         """
-        if id_now := self.id_now(item, key):
-            return False, id_now
+        if present := self.row_now(item, key):
+            return False, str(present["id"])
         row, posted_id, lost = posted(backup, item.id, key, parent=parent), "", False
         for attempt in range(1, TRIES + 1):
             failure: BackendError = Unavailable(
@@ -141,10 +139,13 @@ class Deleted:
         return not isinstance(self.backup.get("metadata", {}), dict | None)
 
 
-def deleted(journals: Sequence[Evidence]) -> tuple[list[Deleted], dict[tuple[str, str], tuple[str, str]]]:
-    """Every polygon that was deleted, its last version, parents first; and what each id stood for.
+def deleted(
+    journals: Sequence[Evidence], *, is_last: Callable[[Deleted], bool]
+) -> tuple[dict[tuple[str, str], Deleted], dict[tuple[str, str], tuple[str, str]]]:
+    """Every polygon that was deleted, its last version; and what each id stood for.
 
-    One that was restored and deleted again is still the same polygon.
+    One that was restored and deleted again is still the same polygon. `is_last` tells of a version whether
+    it may be the one that was deleted last: others are taken only where there is no such version.
     """
     every = [deleted_of(journal, line) for journal in journals for line in journal.deleted()]
     # Of several journals, that which has not seen it put back tells of its last deletion.
@@ -154,11 +155,13 @@ def deleted(journals: Sequence[Evidence]) -> tuple[list[Deleted], dict[tuple[str
         for line in journal.not_restored()
     }
     every.sort(
-        key=lambda polygon: (id(polygon.journal), polygon.item.id, str(polygon.backup["id"])) in pending
+        key=lambda polygon: (
+            is_last(polygon),
+            (id(polygon.journal), polygon.item.id, str(polygon.backup["id"])) in pending,
+        )
     )
     meant = {(polygon.item.id, str(polygon.backup["id"])): polygon.place for polygon in every}
-    latest = {polygon.place: polygon for polygon in every}
-    return list(_parents_first(latest, meant)), meant
+    return {polygon.place: polygon for polygon in every}, meant
 
 
 def deleted_of(journal: Evidence, line: Json) -> Deleted:
@@ -167,9 +170,10 @@ def deleted_of(journal: Evidence, line: Json) -> Deleted:
     return Deleted(journal, item, backup, str(line.get("id") or original_id(backup) or backup["id"]))
 
 
-def _parents_first(
+def parents_first(
     latest: Mapping[tuple[str, str], Deleted], meant: Mapping[tuple[str, str], tuple[str, str]]
 ) -> Iterator[Deleted]:
+    """Deleted polygons by their places, each after its parent; `meant` tells what a parent's id stood for."""
     placed: set[tuple[str, str]] = set()
     for polygon in latest.values():
         lineage = []

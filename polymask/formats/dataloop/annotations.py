@@ -1,17 +1,20 @@
 """A Dataloop annotation → an instance, for items of a dataset and of its export on disk alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from mimetypes import guess_type
 from typing import Any
 
 import msgspec
 
+from polymask.errors import GeometryError
 from polymask.formats.drawing.shapes import base64_bytes, crop_runs, png_mask, polygon, rectangle
 from polymask.formats.reading.annotation_choice import Origin, ids_in_claims, origins_of, sources_of
+from polymask.formats.reading.notes import UNKNOWN_FRAME
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, Instance, Shape
 from polymask.provenance.claims import digest_of, recomputed, same_label, values
+from polymask.provenance.digest import geometry_sha256
 from polymask.validation import listed, part
 
 PAINTED = ("segment", "binary")
@@ -51,6 +54,7 @@ class _Data(msgspec.Struct):
 _rings = msgspec.json.Decoder(list[list[_XY]])
 _corners = msgspec.json.Decoder(list[_XY | float])
 _png = msgspec.json.Decoder(str | _Data)
+_texts = msgspec.json.Decoder(list[msgspec.Raw])
 _references = msgspec.json.Decoder(list[Reference])
 _annotation = msgspec.json.Decoder(Annotation)
 
@@ -184,6 +188,28 @@ def is_as_stored(row: Annotation, limits: Limits) -> bool:
     return list(mask.shape) == claim.get("frame") and recomputed(claim, mask) == digest_of(claim)
 
 
-def has_all_sources(row: Annotation, polygons: frozenset[str]) -> bool:
-    """Whether all source polygons of a mask that polymask wrote exist, so that they are painted instead."""
-    return all(str(source["id"]) in polygons for source in sources_of(row.metadata))
+def polygon_shapes(rows: msgspec.Raw) -> frozenset[tuple[str, str]]:
+    """The digests of the geometry of an item's polygons, with their labels; those that can be drawn."""
+    return frozenset(shape for text in _texts.decode(rows) for shape in _shapes(text))
+
+
+def _shapes(text: msgspec.Raw) -> Iterator[tuple[str, str]]:
+    try:
+        row = decode_json(text, _annotation)
+        if row.type == "segment":
+            instance = instance_of(row, "", UNKNOWN_FRAME, Limits(), frame_unknown=True)
+            yield geometry_sha256(instance.shape), instance.label
+    except (Malformed, GeometryError):
+        return  # faults of rows are reported when the rows are read
+
+
+def has_all_sources(
+    row: Annotation, polygons: frozenset[str], shapes: Callable[[], frozenset[tuple[str, str]]]
+) -> bool:
+    """Whether all source polygons of a mask that polymask wrote exist, so that they are painted instead.
+
+    In a clone of the item they have other ids, but the same `shapes` and labels.
+    """
+    label = str(part(row.metadata, "user", "polymask").get("label") or row.label)
+    absent = [source for source in sources_of(row.metadata) if str(source["id"]) not in polygons]
+    return all((str(source.get("sha256")), label) in shapes() for source in absent)

@@ -18,6 +18,7 @@ from polymask.formats.dataloop.annotations import (
     is_rotated_box,
     origins_in,
     polygon_ids,
+    polygon_shapes,
 )
 from polymask.formats.reading.annotation_choice import FLAGGED, Choice, origin_of, origins_of, sources_of
 from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, ReadAnnotation
@@ -84,6 +85,10 @@ class _Maker:
         return polygon_ids(self.rows)
 
     @cached_property
+    def shapes(self) -> frozenset[tuple[str, str]]:
+        return polygon_shapes(self.rows)
+
+    @cached_property
     def choice(self) -> Choice:
         """Which annotations of this item are read; several people may have drawn it."""
         choice = self.notes.options.choice
@@ -117,7 +122,7 @@ class _Maker:
         return is_as_stored(row, self.notes.options.limits)
 
     def _omission(self, row: Annotation, name: str, *, untouched_mask: bool) -> Omitted | None:
-        if untouched_mask and has_all_sources(row, self.polygons):
+        if untouched_mask and has_all_sources(row, self.polygons, lambda: self.shapes):
             return Omitted("ours", "a mask of ours whose polygons are all there", name)
         choice, authors = self.choice, (row.creator, row.metadata)
         refusals = map(choice.refusal, origins_of(*authors) if untouched_mask else [origin_of(*authors)])

@@ -47,6 +47,12 @@ def stored_rows(layout: object, drawn: Iterable[Drawn], read: Read) -> Mapping[s
     return rows_of(drawn, read) if rows_of else {}
 
 
+def stored_options(layout: object, options: LayoutOptions, read: Read) -> LayoutOptions:
+    """The options with what the layout's own tables tell of a run: what is stuff, what void became."""
+    options_of: Callable[..., LayoutOptions] | None = getattr(layout, "stored_options", None)
+    return options_of(options, read) if options_of else options
+
+
 def require_rows(rows: Mapping[str, bytes], drawn: Iterable[Drawn], file: str) -> Mapping[str, bytes]:
     """The rows of a shared file; raises `FormatError` where an image is missing."""
     for image in drawn:

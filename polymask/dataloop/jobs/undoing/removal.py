@@ -16,7 +16,6 @@ from polymask.dataloop.service.restoring import restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import InputError, PolymaskError, ProofError, SourceChanged
-from polymask.formats.reading.annotation_choice import ids_in_claims
 from polymask.in_place.deletion import readings
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Stored
@@ -100,14 +99,14 @@ class _Removal:
 
     def _remove(self, item: Item, report: Report) -> None:
         rows = self.source.annotations(item)
-        stored = self.sink.proofs_in(rows)
+        stored, present = self.sink.proofs_in(rows), self.source.listed(item, rows)
         report.images = int(bool(stored))
-        going = [proof for proof in stored if self._may_go(item, proof, _ids_in(rows), report)]
+        going = [proof for proof in stored if self._may_go(item, proof, present, report)]
         if self.dry_run or not going:
             report.retracted = len(going)
             return
         if any(proof.deletes for proof in going):  # one answer may be outdated, and show what is gone
-            present = _ids_in(self.source.annotations(item))
+            present = self.source.listed(item, self.source.annotations(item))
             going = [proof for proof in going if self._may_go(item, proof, present, report)]
         if going:
             self._delete(
@@ -161,8 +160,3 @@ def _place(proof: Stored) -> str:
 def _fail(report: Report, item: Item, error: PolymaskError) -> None:
     report.failures.append(Skipped(item.name, str(error).removeprefix(f"{item.name}: ")))
     report.exit_code = max(report.worst, error.exit_code)
-
-
-def _ids_in(rows: Sequence[Json]) -> frozenset[str]:
-    """The ids of all that an item has, those too that polygons had before they were put back."""
-    return frozenset(key for row in rows for key in ids_in_claims(row))

@@ -1,0 +1,1 @@
+"""What annotations say, as the platform has them: polygons, what masks claim, and whose these are."""
