@@ -99,6 +99,10 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
         """The split that an image belongs to."""
         return self.splits.get(name, self.split)
 
+    def of_split(self, split: str) -> "LayoutOptions":
+        """The same options with all images in one split."""
+        return msgspec.structs.replace(self, split=split, splits={})
+
     @property
     def all_splits(self) -> tuple[str, ...]:
         """All splits of this run, in order; each gets a list, even an empty one."""

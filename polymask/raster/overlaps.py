@@ -231,13 +231,13 @@ def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
     cuts = [0, *starts.tolist(), len(shares)] if len(shares) else [0]
     name_of: list[Any] = [*names, None]  # the last is that of `NOBODY`
     lows, highs, owners, pixels = shares.T.tolist()
-    found = []
+    conflicts_of_pairs = []
     for begin, end in pairwise(cuts):
         won = dict(zip([name_of[owner] for owner in owners[begin:end]], pixels[begin:end], strict=True))
         won.pop(None, None)
         labels = names[lows[begin]], names[highs[begin]]
-        found.append(Conflict(labels, sum(pixels[begin:end]), winner(won), won))
-    return tuple(found)
+        conflicts_of_pairs.append(Conflict(labels, sum(pixels[begin:end]), winner(won), won))
+    return tuple(conflicts_of_pairs)
 
 
 def winner(won: Mapping[str, int]) -> str | None:

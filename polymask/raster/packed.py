@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from polymask.errors import FormatError
 from polymask.model import BoolMask, Frame, Spans
-from polymask.raster.painted import PaintedSpans
+from polymask.raster.painted import PaintedSpans, solid
 from polymask.raster.spans import Int64, flat_indices, union
 
 Flat = tuple[Int64, Int64]  # half-open intervals of pixels, counted row by row: starts and stops
@@ -55,14 +55,12 @@ def painted_of(flat: Flat, frame: Frame) -> PaintedSpans:
         >>> painted.row.tolist(), painted.start.tolist(), painted.stop.tolist()
         ([0, 1, 2], [2, 0, 0], [4, 4, 1])
     """
-    width = frame[1]
-    start, stop = flat
-    first, behind = start // width, (stop - 1) // width + 1
-    row, line = flat_indices(first, behind), np.repeat(np.arange(len(start)), behind - first)
-    left = np.maximum(start[line] - row * width, 0)
-    right = np.minimum(stop[line] - row * width, width)
-    edges = (edge.astype(np.int32) for edge in (row, left, right))
-    return PaintedSpans(*edges, np.ones(len(row), np.uint16), frame)
+    (start, stop), width = flat, frame[1]
+    first, end = start // width, (stop - 1) // width + 1
+    row, line = flat_indices(first, end), np.repeat(np.arange(len(start)), end - first)
+    left, right = np.maximum(start[line] - row * width, 0), np.minimum(stop[line] - row * width, width)
+    spans = Spans(*(edge.astype(np.int32) for edge in (row, left, right)))
+    return solid(spans, 1, frame)
 
 
 def are_set(mask: BoolMask, flat: Flat) -> bool:

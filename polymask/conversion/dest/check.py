@@ -11,8 +11,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
@@ -80,7 +78,7 @@ class Dest:
 
     def is_of_layout(self, entry: Entry) -> bool:
         """Whether an image's mask has the path that this layout gives it, in the split of its entry."""
-        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+        options = self.options.of_split(entry.get("split", DEFAULT_SPLIT))
         return str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
 
     @property
@@ -107,7 +105,7 @@ class Dest:
         """The copy of an image's picture in another format than that of this run; empty if there is none."""
         if not (files := entry.get("files")):
             return ""
-        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+        options = self.options.of_split(entry.get("split", DEFAULT_SPLIT))
         expected = picture_path(self.layout, entry["name"], options)
         copies = [path for path in files if stem(path) == stem(expected)]
         return "" if expected in copies else next(iter(copies), "")

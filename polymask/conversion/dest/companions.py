@@ -11,7 +11,6 @@ from hashlib import sha256
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
 
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.deleted import Entry
@@ -74,7 +73,7 @@ def files_of(dest: Dest, entry: Entry) -> list[str]:
 
 def _earlier_files(dest: Dest, entry: Entry) -> Iterator[str]:
     yield from entry.get("files", {})
-    options = replace(dest.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+    options = dest.options.of_split(entry.get("split", DEFAULT_SPLIT))
     if not entry.get("labels"):
         for path in dest.layout.paths(entry["name"], options)[1:]:
             yield file_and_part(path)[0]
