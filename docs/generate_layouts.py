@@ -41,7 +41,7 @@ written, and with which lines. Loaders that look for one suffix get their pictur
 **Read back.** `polymask compare`, `verify` and `stats` read all of these layouts, their own
 and other tools', and any folder of gray or palette PNGs.
 """
-FENCES = {".json": "json", ".py": "python", ".yaml": "yaml", ".txt": "text"}
+FENCES = {".json": "json", ".jsonl": "json", ".py": "python", ".yaml": "yaml", ".txt": "text"}
 
 
 def pages() -> Iterator[tuple[str, str]]:

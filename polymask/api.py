@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
+from polymask.conversion.planning.effects import refuse_dataset_options
 from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError
@@ -123,7 +124,7 @@ def _local(
     progress: Progress | None,
     preview: PathOrUrl | None,
 ) -> Report:
-    options.refuse_dataset()
+    refuse_dataset_options(options)
     plan = make_plan(source, dest, options)
     report = run_plan(plan, executor=executor, progress=progress)
     if preview is not None:

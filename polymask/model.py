@@ -16,6 +16,7 @@ from polymask.errors import GeometryError, LabelError
 from polymask.validation import Color, as_color, as_frame, as_ring, as_value, is_text
 
 Frame = tuple[int, int]
+Window = tuple[int, int, int, int]  # a part of a frame in pixels: row, column, height, width
 Ring = NDArray[np.float64]
 BoolMask = NDArray[np.bool_]
 IndexMask = NDArray[np.unsignedinteger[Any]]

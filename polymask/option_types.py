@@ -57,6 +57,9 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     crowd: str
     border: int
     size: Frame | None
+    scale: float | None
+    tile: Frame | None
+    tile_overlap: int
     ids: str
     instances: bool
     stuff: Sequence[str]

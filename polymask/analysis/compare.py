@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
@@ -18,13 +19,15 @@ from polymask.analysis.masks.mask_sets import (
     chosen_masks,
     mask_set,
     open_sources,
+    sources_in_split,
 )
 from polymask.analysis.masks.matching import matched
-from polymask.errors import InputError
+from polymask.analysis.masks.whole_images import whole_images
+from polymask.errors import FormatError, InputError
 from polymask.extras import dataframe
+from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.option_types import ReadingOptionsDict
@@ -57,7 +60,7 @@ class Comparison(Mapping[str, float]):
     Where labels overlap, a pixel counts for each label that both sides have there, and for each pair of a
     label that only TRUTH has there with a label that only OTHER has there; a side without such a label
     counts as `background`. `differing_pixels` counts each pixel once.
-    `images` holds each image's mean IoU, `splits` the scores of each split where a manifest tells of several.
+    `images` holds each image's mean IoU, `splits` the scores of each split where either set tells of several.
     `only_in_truth` and `only_in_other` are images that have no counterpart, `failures` are images that could
     not be compared.
     """
@@ -212,13 +215,14 @@ def _score_images(
 
     chunks = reported(run_chunks(counts_of, range(len(pairs)), workers), len(pairs), progress)
     total, by_split = Agreement(), defaultdict[str, Agreement](Agreement)
-    for (name, other), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
+    splits = _splits(sets, pairs)
+    for (name, _), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
         if isinstance(counts, str):
             result.failures.append(Skipped(name, counts))
             continue
         result.images[name] = _mean(score.iou for score in _scores(counts, names).values())
         total.add(counts)
-        if (split := _split(sets, name, other)) is not None:
+        for split in splits.get(name, ()):
             by_split[split].add(counts)
     if len(by_split) > 1:
         result.splits = {split: _scores(agreement, names) for split, agreement in sorted(by_split.items())}
@@ -226,18 +230,28 @@ def _score_images(
     result.differing_pixels = total.differing
 
 
-def _split(sets: tuple[MaskSet, MaskSet], truth: str, other: str) -> str | None:
-    """The split of an image, where a manifest tells; TRUTH's first."""
-    for masks, name in zip(sets, (truth, other), strict=True):
-        if (entry := masks.entries.get(name)) is not None:
-            return str(entry.get("split", DEFAULT_SPLIT))
-    return None
+def _splits(sets: tuple[MaskSet, MaskSet], pairs: Sequence[tuple[str, str]]) -> Mapping[str, Collection[str]]:
+    """The splits that each image of TRUTH is of, as the first set tells that knows any.
+
+    A split of all the images, such as VOC's trainval, tells nothing that the whole does not.
+    """
+    for side, masks in enumerate(sets):
+        of_truth = {pair[side]: pair[0] for pair in pairs}
+        with suppress(FormatError):  # a list may name images without a mask, which are not compared
+            splits: dict[str, list[str]] = {name: [] for name, _ in pairs}
+            for split, names in masks.splits().items():
+                if len(compared := of_truth.keys() & set(names)) < len(pairs):
+                    for name in compared:
+                        splits[of_truth[name]].append(split)
+            if any(splits.values()):
+                return splits
+    return {}
 
 
 def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[MaskSet, MaskSet]:
     """TRUTH and OTHER; annotations are painted with the default rules."""
     paths = [located(side) for side in sides if isinstance(side, str | Path | Url)]
-    opened = iter(open_sources(paths, options, alone=False))
+    opened = iter(_whole_sources(paths, options))
     truth, other = (
         mask_set(next(opened), labels=options.label_map)
         if isinstance(side, str | Path | Url)
@@ -245,6 +259,14 @@ def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[Mas
         for side in sides
     )
     return truth, other
+
+
+def _whole_sources(paths: Sequence[Location], options: ReadingOptions) -> list[MaskSet | Annotations]:
+    """What the paths hold, tiles put together; of two, one may know the splits for both."""
+    of_all = replace(options, split=None) if len(paths) > 1 else options
+    opened = open_sources(paths, of_all, alone=False)
+    whole = [whole_images(source) if isinstance(source, MaskSet) else source for source in opened]
+    return sources_in_split(whole, options.split) if len(paths) > 1 else whole
 
 
 def _scores(agreement: Agreement, names: Names) -> dict[str, LabelScore]:

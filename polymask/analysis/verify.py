@@ -10,6 +10,7 @@ from polymask.analysis.masks.label_sets import LabelSets
 from polymask.analysis.masks.mask_folders import open_mask_folder
 from polymask.analysis.masks.mask_sets import MaskSet, chosen_masks_in, sources_in_split
 from polymask.analysis.masks.matching import matched
+from polymask.analysis.masks.whole_images import whole_images
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -93,7 +94,7 @@ def verify_folder(
         raise InputError(
             "no masks that can be read back", file=folder, advice="name the folder that holds them"
         )
-    annotations, masks = sources_in_split([annotations, masks], options.split)
+    annotations, masks = sources_in_split([annotations, whole_images(masks)], options.split)
     require_pictures(annotations, every=False)
     return _against_source(masks, annotations, rules, progress)
 

@@ -80,7 +80,7 @@ def _type(flag: Flag) -> Any:
     if flag.kind == "whole":
         return int if flag.least is flag.most is None else click.IntRange(flag.least, flag.most)
     if flag.kind == "number":
-        return click.FloatRange(flag.least, flag.most)
+        return float if flag.least is flag.most is None else click.FloatRange(flag.least, flag.most)
     return _frame if flag.kind == "frame" else None
 
 

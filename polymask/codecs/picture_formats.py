@@ -3,13 +3,20 @@
 A picture that is of the format already keeps its bytes. Else its pixels are stored anew, upright or not as
 they were: EXIF, with the orientation in it, and the color profile go along. JPEG is written at quality 95
 without subsampling of colors, so it is near, and never equal; what JPEG has no room for is refused.
+
+Pictures that are cut into windows or scaled are upright as their masks, and keep the color profile only.
 """
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from polymask.codecs.pictures import opened_picture
+import numpy as np
+
+from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
+from polymask.codecs.pixels import is_turned, resampled, upright_in
 from polymask.errors import InputError
+from polymask.model import Frame, Window
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,6 +49,56 @@ def as_format(data: bytes, suffix: str, *, mode: str = "") -> bytes:
         stored = BytesIO()
         _fitting(picture, suffix, mode).save(stored, FORMATS[suffix], **_SAVED[suffix], **kept)
     return stored.getvalue()
+
+
+def cut_picture(
+    data: bytes, suffix: str, *, declared: Frame, frame: Frame, mode: str = ""
+) -> Callable[[Window], bytes]:
+    """A function from windows to these parts of a picture, as `jpg` or `png`; the picture is decoded once.
+
+    The picture is turned upright, where that is the (height, width) frame that its annotations declare, and
+    scaled to `frame`, in which the windows (row, column, height, width) lie. Raises `InputError` as
+    `as_format` does, and where the picture has another size than `declared`.
+
+    Examples:
+        >>> from PIL import Image
+        >>> Image.new("RGB", (4, 2), (9, 8, 7)).save(bmp := BytesIO(), "BMP")
+        >>> cut = cut_picture(bmp.getvalue(), "png", declared=(2, 4), frame=(2, 4))
+        >>> with Image.open(BytesIO(cut((0, 1, 1, 3)))) as part:
+        ...     part.size
+        (3, 1)
+    """
+    with opened_picture(BytesIO(data), header=True) as picture:
+        is_sideways = is_turned(picture, declared) and orientation_of(picture) in SIDEWAYS
+        height, width = picture.size if is_sideways else picture.size[::-1]
+        if (height, width) != declared:
+            raise InputError(
+                f"the picture is {height} × {width} px, its annotations are of {declared[0]} × {declared[1]}",
+                advice="name the folder of the right pictures with --images DIR, or leave --copy-images out",
+            )
+        whole = upright_in(picture, turned=is_turned(picture, declared))
+        whole.load()
+        profile = {"icc_profile": kept} if (kept := picture.info.get("icc_profile")) else {}
+        whole = _fitting(whole if frame == declared else _resampled(whole, frame), suffix, mode)
+
+    def cut(window: Window) -> bytes:
+        row, column, height, width = window
+        stored = BytesIO()
+        part = whole.crop((column, row, column + width, row + height))
+        part.save(stored, FORMATS[suffix], **_SAVED[suffix], **profile)
+        return stored.getvalue()
+
+    return cut
+
+
+def _resampled(picture: "Image.Image", frame: Frame) -> "Image.Image":
+    from PIL import Image
+
+    if picture.mode in ("P", "CMYK", "YCbCr"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    elif picture.mode == "1":
+        picture = picture.convert("L")
+    return Image.fromarray(resampled(np.array(picture), frame))
 
 
 def _fitting(picture: "Image.Image", suffix: str, mode: str) -> "Image.Image":

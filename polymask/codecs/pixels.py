@@ -33,11 +33,32 @@ def read_picture(path: Location, frame: Frame, *, limits: Limits | None = None) 
     try:
         with path.open("rb") as source, opened_picture(source, header=True) as picture:
             (limits or Limits()).check_frame(str(path), (picture.height, picture.width))
-            return _pixels(_upright(picture, turned=is_turned(picture, frame)))
+            return _pixels(upright_in(picture, turned=is_turned(picture, frame)))
     except LimitError:
         raise
     except InputError as error:
         raise InputError(f"{error}", file=path, advice="replace it by one that opens") from None
+
+
+def resampled(pixels: NDArray[Any], frame: Frame) -> NDArray[Any]:
+    """A picture's pixels at (height, width): averages of areas where it becomes smaller, else linear.
+
+    Source: OpenCV's `INTER_AREA` and `INTER_LINEAR`.
+
+    Examples:
+        >>> resampled(np.array([[0, 100, 200, 200]], np.uint8), (1, 2)).tolist()
+        [[50, 200]]
+    """
+    import cv2
+
+    height, width = frame
+    smaller = height * width < pixels.shape[0] * pixels.shape[1]
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    is_int32 = pixels.dtype == np.int32  # OpenCV cannot resize int32
+    resized: NDArray[Any] = cv2.resize(
+        pixels.astype(np.float64) if is_int32 else pixels, (width, height), interpolation=interpolation
+    )
+    return np.rint(resized).astype(np.int32) if is_int32 else resized
 
 
 def _pixels(picture: "Image.Image") -> NDArray[Any]:
@@ -57,7 +78,8 @@ def is_turned(picture: "Image.Image", frame: Frame) -> bool:
     return orientation != 1
 
 
-def _upright(picture: "Image.Image", *, turned: bool) -> "Image.Image":
+def upright_in(picture: "Image.Image", *, turned: bool) -> "Image.Image":
+    """The picture, turned by its EXIF orientation if it is `turned`."""
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(picture) if turned else picture
@@ -70,7 +92,7 @@ def upright(source: BinaryIO, frame: Frame) -> "Image.Image":
     """
     with opened_picture(source, header=True) as picture:
         _refuse_large(picture, max(MOST_DECODED, frame[0] * frame[1]))
-        shown = _upright(picture, turned=is_turned(picture, frame))
+        shown = upright_in(picture, turned=is_turned(picture, frame))
         shown.load()  # decode here, so that errors are raised here
         if shown.mode in DEEP:
             shown = for_people(np.asarray(shown))
@@ -91,7 +113,7 @@ def reduced(source: BinaryIO, frame: Frame, side: int) -> "Image.Image":
         turned = is_turned(picture, frame)
         _refuse_large(picture, MOST_REDUCED if _is_reduced_while_read(picture) else MOST_DECODED)
         picture.draft("RGB", (side, side))
-        small = _upright(_smaller(picture, side), turned=turned)
+        small = upright_in(_smaller(picture, side), turned=turned)
         small.thumbnail((side, side), Image.Resampling.LANCZOS)
         return small
 

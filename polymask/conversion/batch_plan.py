@@ -19,7 +19,7 @@ def painter_of(
     encoding_of = getattr(layout_named(options.to), "encoding", None)
     encoding = encoding_of(layout_options) if encoding_of else None
     rules, table = options.rules(), annotations.table
-    needs_records = options.size or options.copy_images or options.crowd == "void"
+    needs_records = options.size or options.is_reshaped or options.copy_images or options.crowd == "void"
     paints_all = all(map(labels.is_painted, annotations.used))
     if table is None or encoding is None or needs_records or not paints_all or not BatchPainter.takes(rules):
         return None

@@ -1,20 +1,21 @@
 """The options of a conversion: the flags of `polymask convert`, as one value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polymask.errors import InputError
-from polymask.flag import flag_of, option, spelled, split_priority
+from polymask.flag import option, split_priority
 from polymask.formats.options import ReadingOptions
 from polymask.labels.palettes import PALETTES
-from polymask.layouts import LAYOUTS, PICTURE_FORMATS, STUFF_LAYOUT, Layout
+from polymask.layouts import LAYOUTS, PICTURE_FORMATS
 from polymask.limits import Limits
 from polymask.model import Frame
 from polymask.painting.painting import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
+from polymask.painting.tiles import Tiling
 from polymask.parallel.shards import Shard
 from polymask.raster import PIXEL_RULES
+from polymask.raster.resize import scaled_frame
 from polymask.validation import require_pattern
 
 
@@ -22,9 +23,9 @@ from polymask.validation import require_pattern
 class ConvertOptions(ReadingOptions):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
-    They include `ReadingOptions`. `size` is (height, width) in pixels. `only` and `where` choose labels
-    and images, `creator` and `status` the annotations of a dataset; a single text counts as a list with one
-    text. `priority` is a text with commas, or a list of labels. `shard` is a part of the run, such as "2/4".
+    They include `ReadingOptions`. `size` and `tile` are (height, width) in pixels. `only` and `where` choose
+    labels and images, `creator` and `status` the annotations of a dataset; a single text is a list of one.
+    `priority` is a text with commas, or a list of labels. `shard` is a part of the run, such as "2/4".
     Whole numbers may be numpy's.
 
     Raises:
@@ -89,6 +90,28 @@ class ConvertOptions(ReadingOptions):
     )
     size: Frame | None = option(
         "Scale to this size, in pixels, before drawing.", "painted", default=None, kind="frame", metavar="WxH"
+    )
+    scale: float | None = option(
+        "Scale by this factor before drawing; copied pictures too.",
+        "painted",
+        default=None,
+        kind="number",
+        metavar="F",
+    )
+    tile: Frame | None = option(
+        "Cut masks, and copied pictures, into tiles of this size, in pixels.",
+        "painted",
+        default=None,
+        kind="frame",
+        metavar="WxH",
+    )
+    tile_overlap: int = option(
+        "Pixels that tiles share with their neighbors, at least.",
+        "painted",
+        default=0,
+        kind="whole",
+        least=0,
+        metavar="N",
     )
     ids: str = option(
         "Pixel values: 1…N in the label map's order, or the source's category ids.",
@@ -230,6 +253,20 @@ class ConvertOptions(ReadingOptions):
             require_pattern("--split-by", self.split_by)
 
     @property
+    def tiling(self) -> Tiling | None:
+        """How the images are cut into tiles; None for whole images."""
+        return Tiling(self.tile, self.tile_overlap) if self.tile else None
+
+    @property
+    def is_reshaped(self) -> bool:
+        """Whether copies of pictures are stored anew, because they are cut or scaled."""
+        return self.tile is not None or self.scale is not None
+
+    def frame_of_mask(self, frame: Frame) -> Frame:
+        """The (height, width) of the mask of an image with a (height, width) frame, before it is cut."""
+        return self.size or (scaled_frame(frame, self.scale) if self.scale else frame)
+
+    @property
     def part(self) -> Shard | None:
         """The part of the images to convert, or None for all images."""
         return Shard.parse(self.shard) if self.shard is not None else None
@@ -244,44 +281,6 @@ class ConvertOptions(ReadingOptions):
             border=self.border,
             holes=self.holes,
         )
-
-    def refuse_dataset(self) -> None:
-        """Raise `InputError` for options that only datasets have."""
-        for field in fields(self):
-            if flag_of(field).dest == "dataset" and getattr(self, field.name):
-                raise InputError(f"{spelled(field.name)} is for datasets (dataloop://…)")
-
-    def refuse_folder(self) -> None:
-        """Raise `InputError` for options that only folders have; a dataset has a mask per label."""
-        for field in fields(self):
-            if flag_of(field).dest == "folder" and getattr(self, field.name) != field.default:
-                raise InputError(
-                    f"{spelled(field.name)} does not go with a dataset as DEST: there, each label has its "
-                    "own mask"
-                )
-
-    def refuse_without_effect(self, layout: Layout) -> None:
-        """Raise `InputError` for options that have no effect on a layout."""
-        if self.stuff and self.to != STUFF_LAYOUT:
-            raise InputError(
-                (f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things"),
-                advice=f"leave it out, or use `--to {STUFF_LAYOUT}`",
-            )
-        if self.void_as and not hasattr(layout, "VOID_CHOICE"):
-            raise InputError(
-                f"--void-as has no effect on the layout `{self.to}`, whose masks hold void",
-                advice="leave it out, or use `--to nnunet`",
-            )
-        for field in fields(self) if not layout.INDEX else ():
-            flag, value = flag_of(field), getattr(self, field.name)
-            if flag.index_only and value != field.default and value not in flag.harmless:
-                raise InputError(
-                    (
-                        f"{spelled(field.name)} has no effect on the layout `{self.to}`, where each label "
-                        "has its own mask"
-                    ),
-                    advice="leave it out, or choose a layout of index masks (`polymask formats` lists them)",
-                )
 
 
 def chosen_options(options: Any, *, limits: Limits | None = None) -> ConvertOptions:

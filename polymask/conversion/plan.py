@@ -16,6 +16,7 @@ from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.dest_plan import plan_dest
+from polymask.conversion.planning.effects import refuse_without_effect
 from polymask.conversion.planning.label_plan import chosen_instances, label_choice, unknown_labels
 from polymask.conversion.planning.layout_plan import plan_layout
 from polymask.conversion.planning.problems import open_or_count
@@ -30,7 +31,7 @@ from polymask.painting.accounted import Account
 from polymask.painting.batch import BatchPainter
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
-from polymask.raster.resize import resized
+from polymask.raster.resize import resized, scaled
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
 
@@ -70,8 +71,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with only the chosen instances, at the chosen size."""
-        record = self.choose(record)
-        return resized(record, self.options.size) if self.options.size else record
+        record, options = self.choose(record), self.options
+        if options.scale:
+            options.limits.check_frame(f"{record.name}, scaled", options.frame_of_mask(record.frame))
+            return scaled(record, options.scale)
+        return resized(record, options.size) if options.size else record
 
     def choose(self, record: ImageRecord) -> ImageRecord:
         """The record with only the chosen instances."""
@@ -185,7 +189,7 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
 
 
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:
-    options.refuse_without_effect(layout_named(options.to))
+    refuse_without_effect(options, layout_named(options.to))
     if options.size:
         options.limits.check_frame("--size", options.size)
     if isinstance(source, Annotations):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from polymask.conversion.copies import copies_of, wanted_pictures, with_picture
 from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
@@ -19,17 +20,18 @@ from polymask.conversion.plan import Plan
 from polymask.conversion.planning.layout_plan import notes_on_groups
 from polymask.conversion.planning.pruning import note_pruned, remove_pruned
 from polymask.conversion.planning.rehearsal import what_replacing_loses
-from polymask.errors import BackendError, InputError, PolymaskError
-from polymask.layouts import LayoutOptions, picture_path
+from polymask.errors import BackendError, PolymaskError
+from polymask.layouts import Drawn
 from polymask.log import log
+from polymask.model import Frame
 from polymask.painting.accounted import Account
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
+from polymask.painting.tiles import tiles_of
 from polymask.parallel.progress import Progress
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
 from polymask.results import Outcome, Report, add_declared, judge_painted
-from polymask.storage.disk import regular
 from polymask.storage.manifest import manifest_line
 from polymask.tally import Tally
 
@@ -113,20 +115,6 @@ def _report(plan: Plan, tally: Tally) -> Report:
     return report
 
 
-def wanted_pictures(plan: Plan) -> Iterator[str]:
-    """A note if readers of the layout look for pictures with another suffix than that of the copies."""
-    suffix, reason = getattr(plan.layout, "WANTED_PICTURES", ("", ""))
-    if not (suffix and plan.options.copy_images):
-        return
-    names = (plan.annotations.names[index] for index in plan.indices)
-    copies = (picture_path(plan.layout, name, plan.layout_options) for name in names)
-    if unread := [path for path in copies if not path.endswith(f".{suffix}")]:
-        yield (
-            f"{len(unread)} copied pictures are no .{suffix}, e.g. {unread[0]}: {reason}; "
-            f"add --picture-format {suffix} to convert them"
-        )
-
-
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
     """Convert some images of a plan; the outcome of an image records its failure."""
     batch = Batch()
@@ -161,73 +149,42 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
         _count_instances(outcome, plan.account(painting, declared, is_drawn=False))
         batch.keep(record.name, manifest_line(entry))
         return
-    drawn = plan.layout.draw(painting, _with_picture(plan, index))
-    if plan.options.copy_images and not _is_its_own_copy(plan, index):
-        drawn = replace(drawn, files=(*drawn.files, _picture(plan, index)))
-    source = record_sha256(record)
-    changed = False if plan.options.dry_run else plan.sink.write(drawn, source)
-    account = plan.account(painting, declared)
-    remaining = account.remaining if plan.deletes else None
+    source, account = record_sha256(record), plan.account(painting, declared)
+    for part, drawn in _drawings(plan, index, painting, declared.frame):
+        changed = False if plan.options.dry_run else plan.sink.write(drawn, source)
+        line = plan.sink.line(
+            part.record,
+            source,
+            drawn,
+            remaining=account.remaining if plan.deletes else None,
+            changed=changed,
+            source_name=plan.annotations.source_name(index),
+        )
+        if changed or plan.sink.differs(drawn.name, line):
+            outcome.written.append(drawn.mask)
+        batch.keep(drawn.name, line, drawn.row)
     if plan.deletes and plan.options.dry_run:
         outcome.deleted = len(account.deletable)
-    line = plan.sink.line(
-        record,
-        source,
-        drawn,
-        remaining=remaining,
-        changed=changed,
-        source_name=plan.annotations.source_name(index),
-    )
-    if changed or plan.sink.differs(record.name, line):
-        outcome.written.append(drawn.mask)
     _count_pixels(outcome, painting, index=plan.layout.INDEX)
     _count_instances(outcome, account)
     outcome.covered = 0 if _shows_labels(outcome) else outcome.painted
-    batch.keep(record.name, line, drawn.row)
 
 
-def _is_its_own_copy(plan: Plan, index: int) -> bool:
-    """Whether a picture is at the path of its copy already: then it is not copied, and stays the user's."""
-    file = plan.annotations.picture_file(index) if plan.annotations.picture is None else None
-    target = picture_path(plan.layout, plan.annotations.names[index], plan.layout_options)
-    return file is not None and not file.place.zip and plan.sink.root.same(target, file.path)
-
-
-def _with_picture(plan: Plan, index: int) -> LayoutOptions:
-    """The layout's options, with the image's picture if there is one and the layout shows it."""
-    has_pictures = plan.options.images is not None or plan.annotations.picture is not None
-    if not (has_pictures and getattr(plan.layout, "PICTURES", False)):
-        return plan.layout_options
-    return replace(plan.layout_options, picture=lambda: _picture_bytes(plan, index))
-
-
-def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
-    """Where the copy of an image's picture goes, and its bytes, in the format that is asked for."""
-    target = picture_path(plan.layout, plan.annotations.names[index], plan.layout_options)
-    data, suffix = _picture_bytes(plan, index), plan.layout_options.picture_format
-    if not suffix:
-        return target, data
-    from polymask.codecs.picture_formats import as_format  # quick to start without
-
-    return target, as_format(data, suffix, mode=getattr(plan.layout, "PICTURE_MODE", ""))
-
-
-def _picture_bytes(plan: Plan, index: int) -> bytes:
-    """A picture as the source has it."""
-    if plan.annotations.picture is not None:
-        return plan.annotations.picture(index)
-    file = plan.annotations.picture_file(index)
-    if file is None:
-        raise InputError(
-            f"{plan.annotations.names[index]}: no such picture",
-            advice="name the folder that holds it with --images DIR, or leave --copy-images out",
-        )
-    try:
-        return file.read() if file.place.zip else regular(file.path)
-    except BackendError as error:
-        raise InputError(
-            f"{error}", advice="name the folder that holds it with --images DIR, or leave --copy-images out"
-        ) from None
+def _drawings(
+    plan: Plan, index: int, painting: Painting, declared: Frame
+) -> Iterator[tuple[Painting, Drawn]]:
+    """What is drawn of an image, with the painting that it is drawn from: the whole, or each of its tiles."""
+    copies = copies_of(plan, index, declared=declared, frame=painting.record.frame)
+    if (tiling := plan.options.tiling) is None:
+        drawn = plan.layout.draw(painting, with_picture(plan, index))
+        height, width = painting.record.frame
+        yield painting, replace(drawn, files=(*drawn.files, *copies(drawn.name, (0, 0, height, width))))
+        return
+    image, frame = painting.record.name, painting.record.frame
+    for tile in tiles_of(painting, tiling):
+        drawn = plan.layout.draw(tile, plan.layout_options)
+        files = (*drawn.files, *copies(drawn.name, tile.window))
+        yield tile, replace(drawn, files=files, tile=tiling.entry(image, frame, tile.window))
 
 
 def _count_instances(outcome: Outcome, account: Account) -> None:

@@ -25,7 +25,8 @@ Some layouts have further functions:
   same masks;
 - `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.
 
-And some have further constants: `WANTED_PICTURES`, the suffix that readers of the layout look for and
+And some have further constants: `EMPTY_MISLEADS`, if files of all images that are empty are to be removed,
+because readers stumble over them; `WANTED_PICTURES`, the suffix that readers of the layout look for and
 who they are; `NAMES_PICTURES`, if an image's file names its picture; `PICTURE_FORMAT` and
 `PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and `VOID_ADVICE`, what void may become in
 a layout that cannot hold it, and how to ask for it.
@@ -43,6 +44,7 @@ from numpy.typing import DTypeLike
 from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
+from polymask.painting.tiles import Tiling, image_of
 from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
 from polymask.raster.painted import PaintedSpans
 from polymask.storage.image_names import stem
@@ -58,6 +60,7 @@ LAYOUTS = {
     "ade20k": "annotations/<split>/<name>.png, and objectInfo.txt",
     "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",
     "yolo-semantic": "masks/<split>/<name>.png, and the data set's YAML",
+    "hf": "<split>/masks/<name>.png and metadata.jsonl: Hugging Face's imagefolder",
     "coco": "annotations.json: one RLE annotation a label and image",
     "coco-panoptic": "annotations/panoptic_<split>.json and PNGs: a segment for each instance",
     "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled; and train ids",
@@ -94,10 +97,16 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
+    source_format: str = ""
+    tiling: Tiling | None = None  # how images are cut into tiles, each an image of the layout
 
     def split_of(self, name: str) -> str:
-        """The split that an image belongs to."""
-        return self.splits.get(name, self.split)
+        """The split that an image belongs to; tiles are all in the split of their image."""
+        return self.splits.get(self.image_of(name), self.split)
+
+    def image_of(self, name: str) -> str:
+        """The image that a tile is of; where images are not cut, the image itself."""
+        return image_of(name) if self.tiling else name
 
     def of_split(self, split: str) -> "LayoutOptions":
         """The same options with all images in one split."""
@@ -127,6 +136,7 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     pixels_sha256: str = ""
     mask_sha256: str = ""
     row: bytes = b""
+    tile: Mapping[str, Any] | None = None  # of a tile, where it lies: `tiles.Tiling.entry`
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Drawn":
@@ -180,6 +190,7 @@ def layout_named(name: str) -> Layout:
 
 
 STUFF_LAYOUT = "coco-panoptic"
+TILE_LAYOUTS = ("index", "voc", "mmseg", "yolo-semantic", "hf")  # whose images can be tiles
 PICTURE_FORMATS = ("jpg", "png")  # that copied pictures can be made
 
 

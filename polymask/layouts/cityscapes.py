@@ -1,16 +1,15 @@
-"""Cityscapes: `gtFine/<split>/<city>/<id>_gtFine_{labelIds,labelTrainIds,instanceIds,color}.png`.
+"""Cityscapes: `gtFine/<split>/<city>/<id>_gtFine_{labelIds,labelTrainIds,instanceIds,color}.png`, polygons.
 
-If all used labels are labels of Cityscapes, ids, train ids and colors are those of its table, and
-void is unlabeled (0). Else the label map's values are the ids, train ids count from 0 in
-their order, and every label has instances. instanceIds (16 bit) hold id · 1000 + n for the
-n-th instance of a label that has instances, counted from 0 in paint order, and the plain id
-for all other pixels, including crowds. For values above 64 they do not fit into 16 bits: then
-they are not written, and `--instances` is refused.
+If all used labels are labels of Cityscapes, ids, train ids and colors are those of its table, and void is
+unlabeled (0). Else the label map's values are the ids, train ids count from 0 in their order, and every label
+has instances. instanceIds (16 bit) hold id · 1000 + n for the n-th instance of a label that has instances,
+counted from 0 in paint order, and the plain id for all other pixels, including crowds. For values above 64
+they do not fit into 16 bits: then they are not written, and `--instances` is refused. `*_polygons.json` has
+the objects under Cityscapes' table.
 Source: cityscapesScripts, `json2labelImg` and `json2instanceImg`.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
@@ -20,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode, encode_colors
-from polymask.errors import LabelError, LimitError
+from polymask.errors import LabelError
 from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, CityscapesClass
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions
+from polymask.layouts.common.cityscapes_instances import instance_ids, polygons_json
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
@@ -38,7 +38,7 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, s
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.raster.painted import PaintedSpans, mapped
+from polymask.raster.painted import mapped
 from polymask.storage.image_names import picture_suffix, stem
 from polymask.validation import Color
 
@@ -47,7 +47,6 @@ WANTED_PICTURES = "png", "mmsegmentation's CityscapesDataset looks for *_leftImg
 INDEX = True
 MASK_KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
 MOST_ID = 64  # 65 · 1000 is beyond 16 bits
-MOST_INSTANCES = 1000
 TRAIN_IDS = "id2label_trainIds.json"
 _NAMED = re.compile(r"(?P<city>[A-Za-z-]+)_\d+_\d+$")
 
@@ -59,6 +58,10 @@ FACTS = LayoutFacts(
         ("gtFine/<split>/<city>/<id>_gtFine_labelTrainIds.png", "train ids, gray, 8 bit"),
         ("gtFine/<split>/<city>/<id>_gtFine_instanceIds.png", "instance ids, gray, 16 bit"),
         ("gtFine/<split>/<city>/<id>_gtFine_color.png", "colors, RGB"),
+        (
+            "gtFine/<split>/<city>/<id>_gtFine_polygons.json",
+            "the objects, if all used labels are labels of Cityscapes, and the source is no such file itself",
+        ),
         ("id2label.json", "the names of the label ids"),
         ("id2label_trainIds.json", "the names of the train ids"),
         ("leftImg8bit/<split>/<city>/", "with --copy-images: the pictures"),
@@ -77,6 +80,8 @@ FACTS = LayoutFacts(
         "8 bit: label maps with values above 255 are refused.",
         "Instance ids of values above 64 need over 16 bits: none are written, --instances refuses.",
         "1,000 instances of a label in one image.",
+        "Objects of *_polygons.json are rings; seams, lines there and back, join holes and parts. Runs, and "
+        "under --border, --overlap void or another pixel rule all that is visible, are traced around pixels.",
         "The city is the image's folder, else what is before `_<number>_<number>` in its name, else `all`.",
         "`license plate`, which Cityscapes does not paint, is unlabeled.",
         "IDD's labels use the label map's values here: `--to idd` has its own ids and Cityscapes'.",
@@ -196,8 +201,15 @@ def picture(name: str, options: LayoutOptions) -> str:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """The paths of labelIds, labelTrainIds, color, and of instanceIds where they fit."""
-    return mask_paths(name, options, MASK_KINDS if _fits(_table(options)) else MASK_KINDS[:-1])
+    """The paths of labelIds, labelTrainIds, color, instanceIds where they fit, and polygons if any."""
+    masks = mask_paths(name, options, MASK_KINDS if _fits(_table(options)) else MASK_KINDS[:-1])
+    polygons = masks[0].replace("_labelIds.png", "_polygons.json")
+    return (*masks, polygons) if _has_polygons(options) else masks
+
+
+def _has_polygons(options: LayoutOptions) -> bool:
+    is_polygons = options.source_format in ("cityscapes", "idd")  # which may lie at the very same place
+    return is_official(options.label_map, options.used) and not is_polygons
 
 
 def mask_paths(name: str, options: LayoutOptions, kinds: Iterable[str]) -> tuple[str, ...]:
@@ -214,31 +226,19 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     for value, color in table.colors.items():
         colors[value] = color
     train_ids = mapped(painted, lookup(table.train_ids, default=IGNORED, dtype=np.uint8))
-    instance_ids = [encode(_instance_ids(painting, table), depth=16)] if _fits(table) else []
-    images = [encode(ids), encode(train_ids), encode_colors(painted, colors), *instance_ids]
+    files = [encode(ids), encode(train_ids), encode_colors(painted, colors)]
+    if _fits(table):
+        numbered = instance_ids(painting, table.ids, table.counted)
+        files.append(encode(numbered, depth=16))
+        if _has_polygons(options):
+            files.append(polygons_json(painting, numbered, ids=table.ids))
     named = paths(painting.record.name, options)
     return Drawn(
         name=painting.record.name,
         mask=named[0],
         painted=mapped(ids, _values_by_id(options.label_map, table)),
-        files=tuple(zip(named, images, strict=True)),
+        files=tuple(zip(named, files, strict=True)),
     )
-
-
-def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
-    numbers, counts = [], Counter[int]()
-    for value, instance in zip(painting.values, painting.instances, strict=True):
-        number = table.ids.get(value, 0)
-        if value in table.counted and not instance.crowd:
-            if counts[value] == MOST_INSTANCES:
-                raise LimitError(
-                    f"more than {MOST_INSTANCES} instances of one label; instance ids end there",
-                    advice="use another layout, e.g. `--to index`",
-                )
-            number = number * MOST_INSTANCES + counts[value]
-            counts[value] += 1
-        numbers.append(number)
-    return painting.numbered(numbers, void=table.ids[painting.label_map.void])
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

@@ -23,7 +23,8 @@ from polymask.labels.cityscapes import IDD_ROWS, IGNORED, UNLABELED, IddRow
 from polymask.labels.id_masks import JOINED
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, cityscapes
-from polymask.layouts.cityscapes import MOST_ID, MOST_INSTANCES
+from polymask.layouts.cityscapes import MOST_ID
+from polymask.layouts.common.cityscapes_instances import MOST_INSTANCES
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,

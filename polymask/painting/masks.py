@@ -9,15 +9,13 @@ import numpy as np
 from polymask.errors import GeometryError
 from polymask.labels.as_label_map import Labels, as_label_map
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap
-from polymask.model import BoolMask, Conflict, Frame, ImageRecord, IndexMask
+from polymask.model import BoolMask, Conflict, Frame, ImageRecord, IndexMask, Window
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.exchange.geojson import geometry_of
 from polymask.raster.exchange.outlines import polygons_around_mask
 from polymask.raster.painted import fill
 from polymask.raster.spans import paint
 from polymask.validation import whole
-
-Window = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

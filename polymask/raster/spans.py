@@ -82,6 +82,21 @@ class SpanTable(Sequence[Spans]):
         before = np.concatenate([[0], np.cumsum(inside)])
         return SpanTable(self.table[inside] - np.array([rows[0], 0, 0], np.int32), before[self.cuts])
 
+    def window(self, row: int, column: int, height: int, width: int) -> "SpanTable":
+        """The spans of every instance in a part of the frame, with its first pixel as (0, 0).
+
+        Examples:
+            >>> table = SpanTable(np.array([[0, 2, 5], [1, 0, 1]], np.int32), np.array([0, 1, 2]))
+            >>> [spans.stop.tolist() for spans in table.window(0, 1, 2, 3)]
+            [[3], []]
+        """
+        rows = self.within((row, row + height))
+        table = rows.table.copy()
+        table[:, 1:] = np.clip(table[:, 1:] - np.int32(column), 0, width)
+        kept = table[:, 1] < table[:, 2]
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return SpanTable(table[kept], before[rows.cuts])
+
     @classmethod
     def of(cls, parts: Sequence[NDArray[np.int32]]) -> "SpanTable":
         """The table of instances, from the (n, 3) rows of each."""

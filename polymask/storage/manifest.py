@@ -132,6 +132,20 @@ def read_manifest(root: Root | ObjectRoot) -> Entries:
     return Entries(root.read(MANIFEST) or b"", root.path / MANIFEST)
 
 
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Size = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class _TilePlace(msgspec.Struct):
+    """Where a tile lies in its image, and how that was cut."""
+
+    image: str
+    frame: tuple[Size, Size]
+    window: tuple[Count, Count, Size, Size]
+    size: tuple[Size, Size]
+    overlap: Count
+
+
 class _Entry(msgspec.Struct):
     """The members of a line that polymask reads, with their types; the line may come from elsewhere."""
 
@@ -144,14 +158,15 @@ class _Entry(msgspec.Struct):
     sources: list[tuple[int | str, str]] = []
     remaining_sha256: str = ""
     split: str = ""
-    height: Annotated[int, msgspec.Meta(gt=0)] | None = None
-    width: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    height: Size | None = None
+    width: Size | None = None
     pixel_rule: str = ""
     overlap: str = ""
     crowd: str = ""
     holes: str | None = None
     border: int = 0
     priority: list[str] = []
+    tile: _TilePlace | None = None
 
     def __post_init__(self) -> None:
         if not (self.mask_sha256 or self.pixels_sha256):

@@ -15,6 +15,7 @@ from polymask.training.classes import (
 )
 from polymask.training.dataset import MaskDataset
 from polymask.training.sizes import random_crop, resize
+from polymask.training.stitching import stitch
 
 __all__ = [
     "MaskDataset",
@@ -26,5 +27,6 @@ __all__ = [
     "one_hot_to_index",
     "random_crop",
     "resize",
+    "stitch",
     "voc_colors",
 ]

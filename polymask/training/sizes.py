@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.pixels import resampled
 from polymask.errors import InputError
 from polymask.model import Frame, IndexMask
 
@@ -52,21 +53,12 @@ def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
         >>> image.shape, mask.tolist()
         ((2, 2, 3), [[1, 0], [0, 1]])
     """
-    import cv2
-
     _common_size(image, mask)
     height, width = size
     if height < 1 or width < 1:
         raise InputError(f"a picture of {height} × {width} px has no pixels", advice="name a (height, width)")
-    smaller = height * width < mask.size
-    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    is_int32 = image.dtype == np.int32  # OpenCV cannot resize int32
-    resized: Array = cv2.resize(
-        image.astype(np.float64) if is_int32 else image, (width, height), interpolation=interpolation
-    )
-    resized = np.rint(resized).astype(np.int32) if is_int32 else resized
     rows, columns = _nearest(mask.shape[0], height), _nearest(mask.shape[1], width)
-    return resized, mask[rows[:, None], columns]
+    return resampled(image, size), mask[rows[:, None], columns]
 
 
 def _nearest(size: int, new_size: int) -> NDArray[np.intp]:

@@ -66,7 +66,7 @@ def test_void_becomes_what_is_said(case: Case) -> None:
         case.works("convert", SAMPLE, case.out, "--to", "nnunet", "--border", "1", "--void-as", choice)
 
 
-@follows("conversion/options: leave it out, or use `--to nnunet`")
+@follows("conversion/planning/effects: leave it out, or use `--to nnunet`")
 def test_void_as_is_for_nnunet(case: Case) -> None:
     """Other layouts have void."""
     case.fails("convert", SAMPLE, case.out, "--void-as", "ignore")

@@ -206,7 +206,10 @@ def test_instance_ids_that_do_not_fit_are_left_out_or_numbered_anew(case: Case) 
     case.works("convert", source, case.out, *flags, "--labels", labels)
 
 
-@follows("layouts/cityscapes: use another layout", "painting/painting: use `--to index` without --instances")
+@follows(
+    "layouts/common/cityscapes_instances: use another layout",
+    "painting/painting: use `--to index` without --instances",
+)
 def test_too_many_instances_of_an_image_are_painted_without_numbers(case: Case) -> None:
     """A thousand and one cats, and more instances than 16 bits number."""
     cat = coco()["annotations"][0]
@@ -280,7 +283,7 @@ def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
 
 
 @follows(
-    "conversion/run: name the folder that holds it with --images DIR, or leave --copy-images out",
+    "conversion/copies: name the folder that holds it with --images DIR, or leave --copy-images out",
     "conversion/planning/layout_plan: add --images DIR",
 )
 def test_pictures_to_be_copied_are_found_or_left(case: Case) -> None:
@@ -322,7 +325,7 @@ def test_too_many_pairs_of_labels_are_left_out_or_allowed(case: Case) -> None:
     case.works("convert", source, case.out, flag, 1, "--only", "l1")
 
 
-@follows("conversion/options: leave it out, or use `--to {STUFF_LAYOUT}`")
+@follows("conversion/planning/effects: leave it out, or use `--to {STUFF_LAYOUT}`")
 def test_stuff_is_for_the_layout_that_tells_it(case: Case) -> None:
     """Left out, or with that layout."""
     case.fails("convert", SAMPLE, case.out, "--stuff", "sea")
@@ -330,7 +333,7 @@ def test_stuff_is_for_the_layout_that_tells_it(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--stuff", "sea", "--to", "coco-panoptic")
 
 
-@follows("conversion/options: leave it out, or choose a layout of index masks")
+@follows("conversion/planning/effects: leave it out, or choose a layout of index masks")
 def test_options_of_index_masks_are_left_out_elsewhere(case: Case) -> None:
     """Or another layout is chosen."""
     case.fails("convert", SAMPLE, case.out, "--to", "binary", "--border", 1)

@@ -292,3 +292,29 @@ def test_the_command_of_a_refusal_does_not_hand_on_where_images_go(tmp_path: Pat
         polymask.convert(source, tmp_path / "out", split="val")
     assert "polymask check" in f"{error.value}"
     assert "--split" not in f"{error.value}"
+
+
+def test_compare_scores_the_splits_that_either_side_tells(coco_file: Any, tmp_path: Path) -> None:
+    """Lists that somebody edited, as `--split` reads them; trainval, which is the whole, is none of them."""
+    path, out = coco_file(scene()), tmp_path / "out"
+    convert(path, out, to="voc", split_ratio="0.5,0.5", seed=1)
+    truth = compare(path, out)
+    assert truth.splits.keys() == {"train", "val"}
+    lists = out / "ImageSets/Segmentation"
+    train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
+    (lists / "train.txt").write_text("".join(f"{name}\n" for name in train[1:]))
+    (lists / "val.txt").write_text("".join(f"{name}\n" for name in [*val, train[0]]))
+    pixels = {split: sum(cats(out, split=split).values()) for split in ("train", "val")}
+    for sides in ((path, out), (out, path)):
+        scores = compare(*sides).splits
+        assert {split: scores[split]["cat"].union for split in scores} == pixels
+
+
+def test_a_list_with_an_image_without_a_mask_hinders_no_comparison(coco_file: Any, tmp_path: Path) -> None:
+    """As VOC's own test.txt; only who asks for the split is told."""
+    path, out = coco_file(scene()), tmp_path / "out"
+    convert(path, out, to="voc", split_ratio="0.5,0.5", seed=1)
+    (out / "ImageSets/Segmentation/test.txt").write_text("a\nelsewhere\n")
+    assert compare(path, out).mean_iou == 1
+    with pytest.raises(PolymaskError, match="elsewhere has no mask"):
+        compare(path, out, split="test")

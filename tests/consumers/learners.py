@@ -160,6 +160,17 @@ def mask2former_reduced(dest: Path) -> Iterator[Seen]:
         yield Seen(name=path.stem, values=painted(inputs), names=id2label(dest, "id2label_reduced.json"))
 
 
+@reads("datasets (Hugging Face)", "hf", "datasets")
+def hugging_face_imagefolder(dest: Path) -> Iterator[Seen]:
+    from datasets import load_dataset
+
+    names = id2label(dest)
+    for split in load_dataset("imagefolder", data_dir=str(dest), cache_dir=str(dest / "cache")).values():
+        for row in split:
+            name = Path(row["label"].filename).stem
+            yield Seen(name=name, values=np.array(row["label"]), names=names, picture=row["image"].size[::-1])
+
+
 @reads(
     "datasets (Hugging Face)", "index", "datasets", glue="a table of paths: `datasets` knows no mask layout"
 )

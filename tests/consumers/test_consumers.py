@@ -11,6 +11,7 @@ from PIL import Image
 
 from polymask import compare
 from polymask.layouts import LAYOUTS
+from tests.consumers import __main__ as command
 from tests.consumers import learners, light, mmsegmentation
 from tests.consumers.cells import CELLS, Cell, check
 from tests.consumers.page import NOT_RUN, PAGE, shared_lines
@@ -106,3 +107,17 @@ def test_a_cell_fails_where_an_image_is_missing(scenes: Scenes, tmp_path: Path) 
     (dest / "masks/empty.png").unlink()
     with pytest.raises(AssertionError, match="harbor"):
         check(cell, dest, scenes.truth("index"))
+
+
+def test_what_is_not_installed_is_left_out_of_a_light_run_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that any install of polymask runs what it can; a full run without a reader fails."""
+    cell = next(cell for cell in CELLS if cell.consumer == "Pillow" and cell.layout == "index")
+    absent = replace(cell, consumer="Nobody", packages=("no-such-package",))
+    monkeypatch.setattr(command, "CELLS", [cell, absent])
+    monkeypatch.setattr(command, "SCORERS", [])
+    for flags, code in ((["--light"], 0), ([], 1)):
+        monkeypatch.setattr("sys.argv", ["consumers", *flags])
+        assert command.main() == code
+    assert "1 readers and 0 scorers run, 1 left out" in capsys.readouterr().out

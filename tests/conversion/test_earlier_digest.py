@@ -17,7 +17,7 @@ from polymask.provenance.digest import kind_of, pixels_sha256
 
 EARLIER = Path(__file__).with_name("earlier.zip")
 WITH_IDS = ("index", "voc", "cityscapes")
-LATER = ("idd", "segnet", "nnunet")  # layouts that earlier builds did not have
+LATER = ("idd", "segnet", "nnunet", "hf")  # layouts that earlier builds did not have
 
 MOVED = ("coco-panoptic",)  # masks lie elsewhere now; what lies there is read and proven as ever
 SAYS_MORE = {

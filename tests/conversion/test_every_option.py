@@ -28,6 +28,9 @@ REFUSED: dict[str, Any] = {
     "crowd": "void",
     "border": 2,
     "size": (60, 80),
+    "scale": 0.5,
+    "tile": (60, 80),
+    "tile_overlap": 8,
     "ids": "source",
     "instances": True,
     "to": "voc",
@@ -41,6 +44,7 @@ WITH: dict[str, dict[str, Any]] = {
     "priority": {"overlap": "priority"},
     "copy_images": {"images": PICTURES},
     "split_by": {"split_ratio": (0.0, 1.0)},
+    "tile_overlap": {"tile": (60, 80)},
     "picture_format": {"images": PICTURES, "copy_images": True},
 }
 HARMLESS: dict[str, tuple[Any, str]] = {

@@ -48,6 +48,18 @@ def seen(statistics: dict[str, Any]) -> dict[str, Any]:
     return {name: counts for name, counts in statistics["labels"].items() if counts["images"]}
 
 
+def test_a_split_of_a_dataset_is_its_folders(sample: World, tmp_path: Path) -> None:
+    """As for files: items of the folder `val` are of it; a split that no folder names is refused."""
+    file = export(sample, tmp_path)
+    with sample.connected():
+        there = polymask.stats(URL, split="val")
+        with pytest.raises(InputError, match=r"no split 'train'"):
+            polymask.stats(URL, split="train")
+        assert list(polymask.compare(URL, file, split="val").images) == ["val/b", "val/c"]
+    assert [image.name for image in there.images] == ["val/b.png", "val/c.png"]
+    assert there.to_dict()["per_image"] == polymask.stats(file, split="val").to_dict()["per_image"]
+
+
 def test_stats_of_a_dataset_are_those_of_its_export(sample: World, tmp_path: Path) -> None:
     """Image by image, label by label, with the same choices."""
     file = export(sample, tmp_path)

@@ -31,7 +31,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "dataloop/source.py": {
         "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True)": "nothing sets new fields",
     },
-    "conversion/run.py": {
+    "conversion/copies.py": {
         'True ↔ False: False in: if not (has_pictures and getattr(plan.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
     },
     "dataloop/jobs/run.py": {

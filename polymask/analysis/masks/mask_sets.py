@@ -97,10 +97,13 @@ def sources_in_split(sources: Sequence[MaskSet | Annotations], split: str | None
 def _images_of(source: MaskSet | Annotations) -> NamedImages:
     if isinstance(source, MaskSet):
         return NamedImages(source.path, source.names, source.splits())
-    names = tuple(map(stem, source.names))
-    splits = splits_of_annotations(source)
-    by_name = {split: [names[index] for index in indices] for split, indices in splits.items()}
-    return NamedImages(source.path, names, by_name)
+    return NamedImages(source.path, tuple(map(stem, source.names)), _splits_by_name(source))
+
+
+def _splits_by_name(annotations: Annotations) -> dict[str, Collection[str]]:
+    """The images of each split of annotations, without suffix."""
+    splits = splits_of_annotations(annotations).items()
+    return {split: [stem(annotations.names[index]) for index in indices] for split, indices in splits}
 
 
 def _with_images(source: MaskSet | Annotations, names: Collection[str]) -> MaskSet | Annotations:
@@ -276,4 +279,5 @@ def painted_masks(
         names=tuple(indices),
         decode=lambda name: paint(name).index,
         labels_of=lambda name: masks_of(paint(name)),
+        splits=partial(_splits_by_name, annotations),
     )

@@ -20,6 +20,7 @@ from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.painting.painting import Rules
+from polymask.painting.tiles import tiling_of
 from polymask.raster import rule_versions
 from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST, file_and_part
@@ -77,9 +78,10 @@ class Dest:
         return stored == self.rules_entry
 
     def is_of_layout(self, entry: Entry) -> bool:
-        """Whether an image's mask has the path that this layout gives it, in the split of its entry."""
+        """Whether an image's mask has the path and the tiling of this layout, in the split of its entry."""
         options = self.options.of_split(entry.get("split", DEFAULT_SPLIT))
-        return str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
+        is_here = str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
+        return is_here and tiling_of(entry) == self.options.tiling
 
     @property
     def other_tables(self) -> list[str]:
@@ -222,10 +224,8 @@ class DestCheck:
         for file in map(_file, chain(self.dest.shared, (path for path, _ in self._paths()))):
             is_picture = bool(pictures) and os.path.realpath(f"{root.path / file}") in pictures
             if is_picture or any(root.same(file, location) for location in self.inputs):
-                raise InputError(
-                    f"{root.path / file} is what is read, and would be written over",
-                    advice="choose another DEST",
-                )
+                problem = "is what is read, and would be written over"
+                raise InputError(f"{root.path / file} {problem}", advice="choose another DEST")
 
     def _look_at_shared(self, state: DestState) -> None:
         """Check the files that all images share: tables, lists and joint files."""
@@ -265,8 +265,8 @@ class DestCheck:
         for entry in state.entries.values():
             if not self.dest.is_of_layout(entry):
                 raise InputError(
-                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout or split, and its "
-                    "lists and tables would be mixed with those of this run",
+                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout or split, or of "
+                    "other tiles, and its lists and tables would be mixed with those of this run",
                     advice="choose another DEST",
                 )
 

@@ -135,6 +135,8 @@ class UnmetOptions(msgspec.Struct, frozen=True):
         mask, frame = entry["mask"], (entry.get("height"), entry.get("width"))
         if self.options.size and frame != self.options.size:
             return f"its mask is {frame[1]} x {frame[0]} px large"
+        if self.options.scale not in (None, 1):
+            return f"{mask} is not scaled"
         if self.options.instances and self._lacks(entry, *self.dest.paths(name)[1:]):
             return f"{mask} has no instance ids beside it"
         if self.options.copy_images and self._lacks(

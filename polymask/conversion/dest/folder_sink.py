@@ -3,7 +3,7 @@
 The manifest is written last, when all files that it lists are durable.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -126,7 +126,9 @@ class FolderSink:
         digests = drawn.digests_after(self.state.entries.get(name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": name, "mask": drawn.mask, "height": height, "width": width}
-        if source_name not in ("", name):
+        if drawn.tile is not None:
+            line["tile"] = drawn.tile
+        if source_name not in ("", self.dest.options.image_of(name)):
             line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
@@ -195,12 +197,11 @@ class FolderSink:
         """
         entry = self.state.entries.get(drawn.name, {})
         stored_files = [self.root.read(path) for path, _ in drawn.files]
-        if not entry and not any(data is not None for data in stored_files):
+        if not entry and all(data is None for data in stored_files):
             for path, data in drawn.files:  # a new image, with nothing to follow or to remove
                 self.root.write(path, data)
             return bool(drawn.files)
-        missing = []
-        same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
+        missing, same = [], getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
         if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
@@ -212,7 +213,7 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self._refusal(entry, path, problem)
             missing.append((path, data))
-        is_anew = bool(entry) and self._is_anew(entry, source_sha256)
+        is_anew = entry and self._is_anew(entry, source_sha256)
         stale = stale_files(self.dest, entry, drawn) if is_anew else []
         for path, data in missing:
             self.root.write(path, data)
@@ -256,7 +257,9 @@ class FolderSink:
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
         for path, data in (*self.dest.tables.items(), *self._shared(rows)):
-            if self.root.read(path) != data:
+            if not data and getattr(self.dest.layout, "EMPTY_MISLEADS", False):
+                self.root.remove(path)
+            elif self.root.read(path) != data:
                 self.root.write(path, data)
         names = self._all_names
         is_same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))

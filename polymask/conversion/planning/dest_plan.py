@@ -1,7 +1,7 @@
 """Planning the check of DEST: the run's fingerprint, its inputs, and images with deleted polygons."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
 from hashlib import sha256
@@ -11,10 +11,12 @@ from typing import Any
 from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.companions import UnmetOptions
 from polymask.conversion.dest.deleted import Entry, is_deleted
+from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.label_plan import chosen_instances
 from polymask.conversion.planning.pruning import Pruning
+from polymask.conversion.planning.tile_names import TileNames, refuse_outgrown
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
@@ -55,14 +57,19 @@ def plan_dest(
         state = is_deleted(entry, declared, lambda record: chosen_instances(record, labels))
         return may_have_deleted(folder.root) if state is None else state
 
+    names: Sequence[str] = [annotations.names[index] for index in indices]
+    prune: Callable[[DestState], DestState] = lambda state: state  # noqa: E731
+    if options.tiling:
+        names = TileNames(annotations, indices, options)
+        prune = partial(refuse_outgrown, names, folder.root.path)
     return DestCheck(
         folder,
-        [annotations.names[index] for index in indices],
+        names,
         fingerprint=_fingerprint(annotations, folder.options.label_map, options),
         inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
         update=options.update,
-        prune=Pruning(folder, annotations) if options.prune else lambda state: state,
+        prune=Pruning(folder, annotations, options) if options.prune else prune,
         is_deleted=may_be_deleted,
         unmet=UnmetOptions(folder, labels, options),
         pictures=partial(_pictures, annotations, indices, options, folder.root.path),

@@ -26,6 +26,8 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         picture_format=_picture_format(options),
         void_as=options.void_as or "",
         palette=options.palette,
+        tiling=options.tiling,
+        source_format=annotations.format,
         **_splits(annotations, options),
     )
     layout = layout_named(options.to)
@@ -34,6 +36,11 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
     if void_advice and options.rules().makes_void and not options.void_as:
         raise InputError(
             f"masks of the layout `{options.to}` have no void, which these rules make", advice=void_advice
+        )
+    if (options.size or options.scale) and annotations.original and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"the layout `{options.to}` adds masks to the source's own JSON, whose items keep their size",
+            advice="leave --size and --scale out, or choose another layout",
         )
     if options.copy_images and options.images is None and annotations.picture is None:
         raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
@@ -60,7 +67,12 @@ def _picture_format(options: ConvertOptions) -> str:
             f"the layout `{options.to}` has pictures as {only}",
             advice=f"leave --picture-format out, or make it {only}",
         )
-    return only or options.picture_format or ""
+    if options.is_reshaped and options.copy_images and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"each file of the layout `{options.to}` names its item as the source does, at its own size",
+            advice="leave --copy-images out, or --scale",
+        )
+    return only or options.picture_format or ("png" if options.is_reshaped and options.copy_images else "")
 
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from polymask.conversion.dest.companions import is_as_written
 from polymask.conversion.dest.deleted import Entry
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted
+from polymask.conversion.options import ConvertOptions
+from polymask.conversion.planning.tile_names import TileNames
 from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -30,6 +32,7 @@ class Pruning(msgspec.Struct, frozen=True):
 
     dest: Dest
     annotations: Annotations
+    options: ConvertOptions
 
     def __call__(self, state: DestState) -> DestState:
         """The state without them; what goes is in its `pruned`, what stays and why in `unpruned`.
@@ -37,10 +40,10 @@ class Pruning(msgspec.Struct, frozen=True):
         Raises:
             InputError: No mask is of an image of the source: it may be the wrong DEST.
         """
-        absent = state.entries.keys() - set(self.annotations.names)
+        names, absent = set(self.annotations.names), self._absent(state.entries)
         if not absent:
             return state
-        if len(absent) == len(state.entries):
+        if not names.intersection(map(self.dest.options.image_of, state.entries)):
             raise InputError(
                 f"none of the {len(absent)} masks in {self.dest.root.path} is of an image of the source",
                 advice="leave --prune out, or choose the DEST of this source",
@@ -50,6 +53,15 @@ class Pruning(msgspec.Struct, frozen=True):
         pruned = {name: state.entries[name] for name, reason in reasons.items() if not reason}
         unpruned = {name: reason for name, reason in reasons.items() if reason}
         return replace(state.without(pruned), pruned=pruned, unpruned=unpruned)
+
+    def _absent(self, entries: Mapping[str, Entry]) -> set[str]:
+        """The names of masks whose image is gone, and of tiles that their image no longer has."""
+        names = set(self.annotations.names)
+        absent = {name for name in entries if self.dest.options.image_of(name) not in names}
+        if not self.options.tiling:
+            return absent
+        tiles = TileNames(self.annotations, range(len(self.annotations.names)), self.options)
+        return absent.union(tiles.outgrown(entries))
 
     def _masks(self) -> MaskFolder | None:
         from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without

@@ -1,13 +1,14 @@
 """The options of a run on a dataset, from those of a conversion."""
 
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.planning.effects import refuse_folder_options
 from polymask.errors import InputError
 from polymask.in_place.job import ProvenOptions
 
 
 def in_place_options(options: ConvertOptions) -> ProvenOptions:
     """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
-    options.refuse_folder()
+    refuse_folder_options(options)
     if options.to not in ("index", "dataloop"):
         raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
     return ProvenOptions(

@@ -30,11 +30,11 @@ def with_earlier_splits(
         >>> options.all_splits, options.split_of("a.jpg"), options.split_of("c.jpg")
         (('train', 'val', 'test'), 'val', 'test')
     """
-    earlier = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in before.items()}
+    earlier = {options.image_of(name): str(row.get("split", DEFAULT_SPLIT)) for name, row in before.items()}
     present = {*options.all_splits, *earlier.values()}
     ordered = [*(split for split in SPLITS if split in present), *sorted(present.difference(SPLITS))]
     has_lists = listed or bool(options.split_names) or present != {DEFAULT_SPLIT}
-    splits = {**earlier, **{name: options.split_of(name) for name in now}}
+    splits = {**earlier, **{options.image_of(name): options.split_of(name) for name in now}}
     return replace(options, splits=splits, split_names=tuple(ordered) if has_lists else ())
 
 

@@ -52,5 +52,6 @@ def _subset(annotations: Annotations, index: int) -> str:
     """The subset that the source says an image is of, by the split's usual name if it has one."""
     if annotations.subsets and annotations.subsets[index]:
         return annotations.subsets[index]
-    subset = annotations.groups[index][0] if annotations.groups else ""
+    group = annotations.groups[index] if annotations.groups else ()
+    subset = group[0] if group else ""
     return split_named(subset) or subset

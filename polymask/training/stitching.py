@@ -1,0 +1,113 @@
+"""Tiles of an image put together again: stored masks, or what a model makes of each tile."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from polymask.analysis.masks.mask_sets import open_masks
+from polymask.analysis.masks.whole_images import whole_images
+from polymask.errors import InputError
+from polymask.model import Frame
+from polymask.painting.tiles import corner_of, image_of
+from polymask.storage.image_names import stem
+from polymask.storage.remote.urls import Location
+from polymask.training.sizes import Array
+
+
+def stitch(
+    tiles: Mapping[str, Array] | str | Location, image: str | None = None, *, frame: Frame | None = None
+) -> Array:
+    """The whole (height, width) mask of an image, from its tiles of `convert(…, tile=…)`.
+
+    `tiles` is the converted folder, of which every tile is read, or {name of a tile: its array}, such as
+    what a model predicts: (height, width), or (height, width, K) planes. Names, with or without a suffix,
+    tell where the tiles lie. Where predicted tiles overlap, each gives the half of the overlap that is nearer
+    to its middle, for models err most at the edge. `image` names the image where there are tiles of several.
+    That a last row or column is missing as a whole shows only with `frame`, the image's (height, width).
+
+    Raises:
+        InputError: There are tiles of several images, or none of that one, or some are missing; stored tiles
+            differ where they overlap.
+
+    Examples:
+        >>> import tempfile
+        >>> from polymask import convert
+        >>> dest, pictures = tempfile.mkdtemp(), "fixtures/shapes/images"
+        >>> _ = convert("fixtures/shapes/instances.json", dest, tile=(64, 64), tile_overlap=8,
+        ...     images=pictures, copy_images=True)
+        >>> mask = stitch(dest, "harbor.png")
+        >>> from polymask.training import MaskDataset
+        >>> pairs = MaskDataset(f"{dest}/images", dest)
+        >>> model = lambda image, mask: mask  # a perfect one
+        >>> predicted = {name: model(*pair) for name, pair in zip(pairs.names, pairs)}
+        >>> mask.shape, bool((stitch(predicted, "harbor", frame=mask.shape) == mask).all())
+        ((120, 160), True)
+    """
+    if isinstance(tiles, Mapping):
+        return _stitched(_of_image(tiles, image), frame)
+    masks = whole_images(open_masks(tiles))
+    whole = masks.decode(_named(image, masks.names))
+    _require_frame(whole, frame)
+    return whole
+
+
+def _named(image: str | None, images: Sequence[str]) -> str:
+    """The image that is asked for, without suffix, among those that there are."""
+    if image is None and len(images) == 1:
+        return images[0]
+    if image is None or stem(image) not in images:
+        problem = f"there are no tiles of {image}" if image else f"there are tiles of {len(images)} images"
+        raise InputError(problem, advice=f"name an image, such as {', '.join(images[:3]) or 'none'}")
+    return stem(image)
+
+
+def _of_image(tiles: Mapping[str, Array], image: str | None) -> Mapping[tuple[int, int], Array]:
+    """An image's tiles by row and column."""
+    corners = {name: corner_of(name) for name in tiles}
+    if odd := [name for name, corner in corners.items() if corner is None]:
+        raise InputError(
+            f"'{odd[0]}' is not the name of a tile", advice="name them as the manifest does: a_r00000_c00064"
+        )
+    images = {name: stem(image_of(name)) for name in tiles}
+    chosen = _named(image, list(dict.fromkeys(images.values())))
+    return {corner: tiles[name] for name, corner in corners.items() if corner and images[name] == chosen}
+
+
+def _stitched(tiles: Mapping[tuple[int, int], Array], frame: Frame | None) -> Array:
+    rows, columns = (sorted({corner[axis] for corner in tiles}) for axis in (0, 1))
+    if lost := [(row, column) for row in rows for column in columns if (row, column) not in tiles]:
+        raise InputError(
+            f"there is no tile at row {lost[0][0]}, column {lost[0][1]}", advice="hand in all tiles"
+        )
+    shapes = {corner: tile.shape for corner, tile in tiles.items()}
+    row_ends = _ends(rows, [shapes[row, columns[0]][0] for row in rows])
+    column_ends = _ends(columns, [shapes[rows[0], column][1] for column in columns])
+    first = tiles[rows[0], columns[0]]
+    whole = np.zeros((row_ends[-1], column_ends[-1], *first.shape[2:]), first.dtype)
+    for row, (top, bottom) in zip(rows, pairwise(row_ends), strict=True):
+        for column, (start, stop) in zip(columns, pairwise(column_ends), strict=True):
+            part = tiles[row, column][top - row : bottom - row, start - column : stop - column]
+            if part.shape[:2] != (bottom - top, stop - start):
+                raise InputError(
+                    f"the tile at row {row}, column {column} has another size than its neighbors"
+                )
+            whole[top:bottom, start:stop] = part
+    _require_frame(whole, frame)
+    return whole
+
+
+def _ends(starts: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    """Where along a side the parts of the tiles begin and end: in the middle of what two neighbors share."""
+    stops = [start + size for start, size in zip(starts, sizes, strict=True)]
+    if starts[0] or any(start > stop for start, stop in zip(starts[1:], stops, strict=False)):
+        raise InputError("there are gaps between the tiles", advice="hand in all tiles of the image")
+    return [0, *((start + stop) // 2 for start, stop in zip(starts[1:], stops, strict=False)), stops[-1]]
+
+
+def _require_frame(whole: Array, frame: Frame | None) -> None:
+    if frame is not None and whole.shape[:2] != tuple(frame):
+        raise InputError(
+            f"the tiles make up {whole.shape[0]} × {whole.shape[1]} px, not {frame[0]} × {frame[1]}",
+            advice="hand in all tiles of the image",
+        )
