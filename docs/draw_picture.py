@@ -1,9 +1,10 @@
-"""Draws docs/sample.png from the fixture: polygons over a picture, its mask, and what the colors mean.
+"""Draws the docs' pictures from the fixture: sample.png (polygons, their mask) and look.png (a preview).
 
-`python docs/draw_picture.py`; with `--check`, fails where the picture is not up to date.
+`python docs/draw_picture.py`; with `--check`, fails where a picture is not up to date.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import polymask
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "fixtures" / "aerial"
-PICTURE = ROOT / "docs" / "sample.png"
+DOCS = ROOT / "docs"
 GAP, LEGEND, SWATCH, ENTRY = 16, 56, 24, 180
 
 
@@ -60,13 +61,27 @@ def sheet() -> Image.Image:
     return canvas
 
 
+def look() -> Image.Image:
+    """What `polymask preview -o look.png` makes of the fixture."""
+    with tempfile.TemporaryDirectory() as folder:
+        polymask.preview(SAMPLE / "instances.json", f"{folder}/look.png")
+        return Image.open(f"{folder}/look.png").convert("RGB")
+
+
+def is_current(drawn: Image.Image, path: Path) -> bool:
+    """Whether a picture looks as it was drawn, however its letters and colors are rounded."""
+    stored, new = (np.array(picture.convert("RGB"), int) for picture in (Image.open(path), drawn))
+    return stored.shape == new.shape and bool(np.abs(new - stored).mean() <= 4)
+
+
 def main() -> None:
-    """Write the picture, or compare it."""
-    drawn = sheet()
-    if "--check" not in sys.argv:
-        drawn.quantize(256).save(PICTURE, optimize=True)
-    elif np.abs(np.array(drawn, int) - np.array(Image.open(PICTURE).convert("RGB"), int)).mean() > 4:
-        sys.exit("docs/sample.png is not up to date: run python docs/draw_picture.py")
+    """Write the pictures, or compare them."""
+    pictures = {"sample.png": sheet().quantize(256), "look.png": look()}  # the latter in its exact colors
+    for name, drawn in pictures.items():
+        if "--check" not in sys.argv:
+            drawn.save(DOCS / name, optimize=True)
+        elif not is_current(drawn, DOCS / name):
+            sys.exit(f"docs/{name} is not up to date: run python docs/draw_picture.py")
 
 
 if __name__ == "__main__":

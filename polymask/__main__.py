@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import signal
+import sys
 from types import FrameType
 from typing import NoReturn
 
@@ -18,8 +19,24 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _open_closed_streams() -> None:
+    """Give stdin, stdout and stderr that were closed (`>&-`) somewhere to go.
+
+    Else the next file that is opened, a mask or a journal, would get their number, and what is printed.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
+            setattr(sys, name, stream)
+            assert descriptor == number
+
+
 def main() -> None:
     """Run the `polymask` command. Before it begins, an interrupt ends it with a message, no traceback."""
+    _open_closed_streams()
     # Registered first, so called last. Python restores the default handlers while it shuts down; an
     # interrupt then would end the process as if the run had failed.
     atexit.register(_ignore_signals)

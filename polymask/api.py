@@ -83,7 +83,7 @@ def _convert(
 ) -> Report:
     """The job that SOURCE and DEST call for."""
     if preview is not None:
-        _refuse_preview(source, dest, chosen)
+        _refuse_preview(preview, source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
         raise InputError(
             "--boxes paints the boxes of files",
@@ -104,11 +104,13 @@ def _convert(
     return _local(source, dest, chosen, executor, progress, preview)
 
 
-def _refuse_preview(source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions) -> None:
-    """Raise `InputError` where a preview has no before and after to show."""
-    from polymask.report.html import require_jinja
+def _refuse_preview(
+    preview: PathOrUrl, source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions
+) -> None:
+    """Raise `InputError` where a preview has no before and after to show, or is no page."""
+    from polymask.report.html import require_page
 
-    require_jinja()
+    require_page(preview)
     if not options.dry_run:
         raise InputError("--preview shows what a run would change", advice="add --dry-run")
     in_place = is_dataloop(source) and (dest is None or str(dest) == str(source))

@@ -32,8 +32,9 @@ def dataframe(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, inde
     """A pandas `DataFrame` of rows, whose column `index` names them; `InputError` where pandas is missing.
 
     Examples:
-        >>> dataframe([{"label": "cat", "pixels": 7}], ("label", "pixels"), index="label").pixels["cat"] == 7
-        np.True_
+        >>> frame = dataframe([{"label": "cat", "pixels": 7}], ("label", "pixels"), index="label")
+        >>> bool(frame.pixels["cat"] == 7)
+        True
     """
     pandas = library("pandas", extra="notebook", reader="a table of pandas")
     frame = pandas.DataFrame(rows, columns=list(columns))

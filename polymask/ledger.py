@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from polymask.errors import PolymaskError
+from polymask.wording import counted
 
 REASON_KINDS = {
     "box": "paint boxes with --boxes",
@@ -222,7 +223,7 @@ def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
         >>> nothing_painted(1, {BOX.reason: 1})
         'nothing was painted of 1 annotation (1 × a box without segmentation); paint boxes with --boxes'
     """
-    annotations = f"{declared:,} annotation{'' if declared == 1 else 's'}"
+    annotations = counted(declared, "annotation")
     advice = ways_out(left_out)
     reasons = ", ".join(reasons_text(left_out))
     return f"nothing was painted of {annotations} ({reasons})" + (f"; {advice}" if advice else "")

@@ -141,7 +141,7 @@ def _exit_as_failed(report: Report) -> None:
 @NO_BAR
 @JSON
 def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Find what is wrong with the annotations before it costs anything.
+    """Find what is wrong with annotations before converting them.
 
     \b
     polymask check instances.json

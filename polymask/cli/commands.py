@@ -18,6 +18,7 @@ from polymask.cli.flags import (
     reading_flags,
     rule_flags,
 )
+from polymask.cli.outcomes import preview_text, proven_text, restored_text
 from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
 from polymask.cli.text import comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
@@ -52,14 +53,15 @@ def compare_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """IoU by label between two mask sets: folders of any layout, or annotation files.
+    """Compare two sets of masks: IoU by label.
 
     \b
     polymask compare truth/ predicted/
     polymask compare instances.json masks/ --json
     polymask compare dataloop://project/dataset predicted/
 
-    Images are matched by name without suffix, labels by name. Pixels that are void in
+    TRUTH and OTHER are folders of masks in any layout, annotation files or datasets. Images are
+    matched by name without suffix, labels by name. Pixels that are void in
     TRUTH do not count, nor do labels that the scorers of its layout ignore. Exits 1 where images
     of TRUTH could not be compared.
     """
@@ -92,12 +94,13 @@ def verify_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Prove stored masks again: against their manifest, or with --source against annotations.
+    """Prove that stored masks are still what they should be.
 
     \b
     polymask verify masks/
     polymask verify theirs/ --source instances.json
 
+    The masks are read back and compared with their manifest or, with --source, with annotations.
     With --source the masks may be any tool's; where they differ, likely causes are named.
     For a dataset, the journal of its deletions reveals masks that are gone with their polygons.
     Exits 5 where a mask is damaged, missing or different, or deleted polygons cannot be restored.
@@ -120,11 +123,9 @@ def verify_command(
     if report.failed:
         error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
         fail(with_advice(error), error.exit_code)
-    if is_dataloop(dest) and not as_json:
-        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
-    elif not as_json:
-        against = "annotations give" if source else "manifest says"
-        click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
+    if not as_json:
+        against = "" if is_dataloop(dest) else "annotations give" if source else "manifest says"
+        click.echo(proven_text(report, against))
 
 
 @click.command("stats", cls=GroupedCommand)
@@ -137,13 +138,15 @@ def verify_command(
 def stats_command(
     path: str, *, weights: bool, workers: int | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Count instances and painted pixels by label, of annotations or of a folder of masks.
+    """Count instances and painted pixels by label.
 
     \b
     polymask stats instances.json
     polymask stats masks/ --json
     polymask stats masks/ --split train --weights
     polymask stats dataloop://project/dataset --predictions keep
+
+    PATH is an annotation file, a dataset, or a folder of masks, which tell no instances.
     """
     from polymask.analysis.stats import stats
     from polymask.training.classes import class_weights
@@ -161,23 +164,25 @@ def stats_command(
 
 @click.command("preview", cls=GroupedCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@extra("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@extra(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="The file to write: .html for a report, .png for a picture.",
+)
 @reading_flags
 @extra(
     "--limit",
     type=click.IntRange(1),
-    default=1200,
-    show_default=True,
     metavar="N",
-    help="The most images to show; the others are counted.",
+    help="The most images to show (1200; in a picture 48); the others are counted.",
 )
 @extra(
     "--max-mb",
     type=click.FloatRange(min=0, min_open=True),
-    default=24.0,
-    show_default=True,
     metavar="N",
-    help="The largest file, in megabytes.",
+    help="The largest report, in megabytes (24).",
 )
 @option_named("palette", help="Colors to begin with: color-blind safe, or the label map's own.")
 @rule_flags()
@@ -191,23 +196,24 @@ def preview_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Look at it: an HTML report of annotations, of converted masks, or of both.
+    """Look at annotations and masks: an HTML report or a PNG.
 
     \b
     polymask preview instances.json -o report.html
     polymask preview dataloop://project/dataset -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
+    polymask preview masks/ --where 'street_01*' -o look.png
 
-    A single file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
-    slider, labels to switch, conflicts, and the findings of `check`. Needs polymask[report].
+    An HTML report opens from disk, offline, on a phone: a gallery, polygons and mask on a slider,
+    labels to switch on and off, conflicts, and the findings of `check`. It needs polymask[report].
+    A PNG shows one image large, with title and legend; several images become a contact sheet.
     """
     from polymask.report.html import preview
 
     with Bar(quiet=quiet) as bar:
         page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
-        images = f"{len(page.shots):,} of {len(page.facts):,} images"
-        click.echo(f"{images}, {page.pictures:,} with their picture → {output}")
+        click.echo(preview_text(page, output))
 
 
 @click.command("restore", cls=GroupedCommand)
@@ -233,15 +239,9 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
         counts = {"restored": report.written, "there": report.unchanged, "edited": len(report.skipped)}
         _print_undo(report, counts, dry_run=dry_run)
     else:
-        restored = "polygons" if is_dataloop(dest) else "annotation files"
-        outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-        there = f"{report.unchanged:,} were there already"
-        edited = f", {len(report.skipped):,} were edited since and stay as they are" if report.skipped else ""
-        click.echo(f"{report.written:,} {restored} {outcome}, {there}{edited}.")
-        for polygon in report.skipped:
-            click.echo(f"{polygon.name}: {polygon.reason}")
-        for note in report.notes:
-            click.echo(note)
+        click.echo(
+            restored_text(report, "polygon" if is_dataloop(dest) else "annotation file", dry_run=dry_run)
+        )
     _exit_with_failures(report)
 
 

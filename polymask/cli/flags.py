@@ -202,7 +202,7 @@ CONFIG = _decorated(
             is_eager=True,  # so that the others find what it says
             expose_value=False,
             callback=_load_config,
-            help="Options in TOML, by their flags' names; flags win over it, it over POLYMASK_… variables.",
+            help="A TOML file of options. Flags win over it, and it wins over POLYMASK_… variables.",
         ),
         extra(
             "--print-config",

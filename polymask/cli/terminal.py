@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from codecs import lookup
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
@@ -109,8 +110,9 @@ def emphasized(text: str) -> str:
 
 
 def print_json(document: object) -> None:
-    """Print a JSON document on stdout, on one line."""
-    click.echo(json.dumps(document, ensure_ascii=False))
+    """Print a JSON document on stdout, on one line; whatever the encoding of stdout, it can be parsed."""
+    is_utf8 = lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    click.echo(json.dumps(document, ensure_ascii=not is_utf8))
 
 
 def with_advice(error: PolymaskError) -> str:

@@ -8,6 +8,7 @@ from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.ledger import reasons_text
 from polymask.model import Finding, Skipped
 from polymask.results import Report
+from polymask.wording import counted
 
 if TYPE_CHECKING:
     from polymask.analysis.compare import Comparison
@@ -19,6 +20,7 @@ MOST_WORST = 5
 MOST_EXAMPLES = 3
 NOTHING = "nothing-painted"
 FOR_PEOPLE = ("overlay", "dataloop")  # layouts that are looked at as they are, or on the platform
+NOT_BLACK = ("voc", "camvid", "binary", "coco", "coco-panoptic", "onehot")  # colors, white, or no pictures
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -48,26 +50,26 @@ def summary(report: Report, dest: object) -> str:
     """The report of a conversion in some ten lines."""
     rate = report.images / report.seconds if report.seconds else 0.0
     lines = [
-        f"{report.images:,} images, {report.instances:,} instances → {dest}",
+        f"{counted(report.images, 'image')}, {counted(report.instances, 'instance')} → {dest}",
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed "
         f"in {report.seconds:.1f} s ({rate:,.0f} images/s, {report.kernel} kernel)",
     ]
     if report.dry_run:
-        lines.append(f"Dry run: nothing was written; {report.deleted:,} polygons would be deleted.")
+        lines.append(f"Dry run: nothing was written; {counted(report.deleted, 'polygon')} would be deleted.")
     elif report.deleted:
-        lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
+        deleted = counted(report.deleted, "polygon was", "polygons were")
+        lines.append(f"{deleted} deleted; how to undo it is noted below.")
     if report.retracted:
-        outcome = "would be retracted" if report.dry_run else "were retracted"
-        lines.append(
-            f"{report.retracted:,} masks {outcome}: newer ones hold more, or what they held is gone."
-        )
+        verbs = ("mask would be", "masks would be") if report.dry_run else ("mask was", "masks were")
+        retracted = counted(report.retracted, *verbs)
+        lines.append(f"{retracted} retracted: newer masks hold more, or what they held is gone.")
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
 
 
 def how_to_look(dest: str, layout: str) -> str:
-    """How to see the masks in a folder, which a viewer of pictures shows as black; empty where it does not.
+    """How to see the masks in a folder, which a viewer of pictures mostly shows as black; empty for overlays.
 
     Examples:
         >>> how_to_look("my masks", "index")
@@ -76,6 +78,8 @@ def how_to_look(dest: str, layout: str) -> str:
     if not dest or layout in FOR_PEOPLE:
         return ""
     command = shlex.join(["polymask", "preview", dest, "-o", "look.html"])
+    if layout in NOT_BLACK:
+        return f"To look at the masks: {command}"
     return f"Label values look black in a viewer. To see them: {command}"
 
 
@@ -100,7 +104,7 @@ def _painted_labels(report: Report) -> list[str]:
         "",
         *text_table(("label", "instances", "painted px", "share"), rows[:MOST_LINES]),
         *_unlisted(len(rows), MOST_LINES, "labels"),
-        *([f"  {unused} labels have no instance"] if unused else []),
+        *([f"  {counted(unused, 'label has', 'labels have')} no instance"] if unused else []),
     ]
 
 
@@ -128,7 +132,7 @@ def _omissions(report: Report) -> list[str]:
     if reasons:
         joined = f" ({report.joined:,} as parts of others)" if report.joined else ""
         painted = f"{report.painted + report.joined:,} of {report.declared:,}"
-        lines.append(f"Painted are {painted} annotations{joined}; the others are not:")
+        lines.append(f"{painted} annotations are painted{joined}; the others are not:")
         lines += [f"  {reason}" for reason in reasons]
     lines += _section("Noted", report.notes)
     lines += _section("Left out", _with_reasons(report.skipped))
@@ -196,8 +200,8 @@ def finding_line(finding: Finding) -> str:
 def comparison_text(comparison: "Comparison") -> str:
     """The mean, the labels from worst to best, the worst images, and the most confused labels."""
     lines = [
-        f"{len(comparison.images):,} images compared, {comparison.differing_pixels:,} px differ",
-        f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels"
+        f"{counted(len(comparison.images), 'image')} compared, {comparison.differing_pixels:,} px differ",
+        f"mean IoU {comparison.mean_iou:.4f} over {counted(len(comparison), 'label')}"
         if comparison.images
         else "no image could be compared, so there is no IoU",
         *_scores(comparison),
@@ -245,7 +249,7 @@ def _not_compared(comparison: "Comparison") -> list[str]:
     lines += _unlisted(len(failures), len(lines), "failures")
     for names, side in ((comparison.only_in_truth, "TRUTH"), (comparison.only_in_other, "OTHER")):
         if names:
-            lines.append(f"{len(names):,} images are in {side} only, e.g. {names[0]}")
+            lines.append(f"{counted(len(names), 'image is', 'images are')} in {side} only, e.g. {names[0]}")
     return ["", *lines] if lines else []
 
 
@@ -266,11 +270,11 @@ def statistics_text(statistics: "Statistics") -> str:
     unused = len(statistics.labels) - len(labels)
     return "\n".join(
         [
-            f"{len(statistics.images):,} images",
+            counted(len(statistics.images), "image"),
             "",
             *text_table(("label", "instances", "images", "painted px", "share"), rows[:MOST_LINES]),
             *_unlisted(len(rows), MOST_LINES, "labels"),
-            *([f"  {unused} labels are not used"] if unused else []),
+            *([f"  {counted(unused, 'label is', 'labels are')} not used"] if unused else []),
             f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
         ]
     )

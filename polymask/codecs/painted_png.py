@@ -92,9 +92,20 @@ def _check(painted: PaintedSpans, values: int) -> None:
         raise FormatError(f"the mask has a value {largest}; this PNG holds 0 to {values - 1}")
 
 
-def png_file(frame: Frame, kind: tuple[int, int], stream: bytes | memoryview, palette: bytes = b"") -> bytes:
-    """A whole PNG; `kind` is bit depth and color type, `palette` has three bytes a color."""
-    return b"".join([_opening(frame, kind, palette), *_data(stream), _END])
+def png_file(
+    frame: Frame,
+    kind: tuple[int, int],
+    stream: bytes | memoryview,
+    palette: bytes = b"",
+    *,
+    text: tuple[str, str] | None = None,
+) -> bytes:
+    """A whole PNG; `kind` is bit depth and color type, `palette` has three bytes a color.
+
+    `text` is a keyword of at most 79 letters and its text, both Latin-1.
+    """
+    texts = [_chunk(b"tEXt", "\0".join(text).encode("latin-1"))] if text else []
+    return b"".join([_opening(frame, kind, palette), *texts, *_data(stream), _END])
 
 
 @lru_cache(1024)

@@ -131,6 +131,11 @@ class PictureFinder:
             )
         return self.place.file(candidates[0]) if candidates else None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all pictures of the place."""
+        return [name for names in self._by_key.values() for name in names]
+
     @cached_property
     def _by_key(self) -> dict[str, list[str]]:
         """All pictures of the place, by the `_key` of their names."""

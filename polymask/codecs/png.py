@@ -23,6 +23,7 @@ from polymask.raster.painted import scan
 if TYPE_CHECKING:
     from PIL import PngImagePlugin
 
+_ANY = 1 << 62
 # the exceptions that Pillow raises for damaged bytes
 DAMAGE = (SyntaxError, OSError, ValueError, LookupError, EOFError, struct.error, zlib.error)
 
@@ -134,11 +135,25 @@ def encode_color(pixels: NDArray[np.uint8]) -> bytes:
     return encode_color_strips([pixels], (height, width))
 
 
-def encode_color_strips(strips: Iterable[NDArray[np.uint8]], frame: Frame) -> bytes:
-    """As `encode_color`, from strips of whole rows, the top first."""
+def encode_color_strips(
+    strips: Iterable[NDArray[np.uint8]], frame: Frame, *, text: tuple[str, str] | None = None
+) -> bytes:
+    """As `encode_color`, from strips of whole rows, the top first; `text` as in `png_file`."""
     stream = zlib.compressobj(1)
     parts = [stream.compress(_scanlines(strip).data) for strip in strips]
-    return png_file(frame, (8, COLOR), b"".join([*parts, stream.flush()]))
+    return png_file(frame, (8, COLOR), b"".join([*parts, stream.flush()]), text=text)
+
+
+def text_in(data: bytes, key: str) -> str:
+    """The text that a PNG holds under a key; empty without. Raises `FormatError` for bytes that are no PNG.
+
+    Examples:
+        >>> strip = np.zeros((1, 1, 3), np.uint8)
+        >>> text_in(encode_color_strips([strip], (1, 1), text=("Title", "a cat")), "Title")
+        'a cat'
+    """
+    with opened_png(data, Limits(max_pixels=_ANY)) as image:  # only its header is read
+        return str(image.info.get(key, ""))
 
 
 def _scanlines(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:

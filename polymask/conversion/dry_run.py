@@ -5,7 +5,7 @@ from dataclasses import replace
 from polymask.analysis.masks.mask_sets import masks_in
 from polymask.conversion.plan import Plan
 from polymask.report.changes import Changes, preview_of_changes
-from polymask.report.html import Preview
+from polymask.report.page import Preview
 from polymask.storage.remote.urls import Location, listed_once, located
 
 

@@ -26,6 +26,7 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.labels.as_label_map import is_path
+from polymask.operating_system import FORKS
 from polymask.parallel.pool import THREADS, in_chunks, processes
 from polymask.storage.remote.urls import Location, Url, located
 from polymask.storage.source_files import Place
@@ -78,7 +79,7 @@ def workplace(
     elif executor is not None and plan.source is not None:
         _refuse_unshared(plan)
         yield partial(_through_executor, plan, convert, executor)
-    elif executor is not None or not _is_remote(plan):
+    elif executor is not None or (FORKS and not _is_remote(plan)):
         yield partial(in_chunks, partial(convert, plan), plan.indices, options.workers, executor)
     elif options.workers > 1 and len(plan.indices) > MAX_IMAGES and plan.source and _is_shared(plan):
         with processes(options.workers, "spawn") as workers:  # a forked process would share our connections

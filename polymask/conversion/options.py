@@ -176,14 +176,14 @@ class ConvertOptions(ReadingOptions):
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
     )
     update: bool = option(
-        "Masks in a folder follow their changed source, but edited ones; in a dataset, read what changed.",
+        "Paint changed annotations anew, unless somebody edited their mask; of a dataset, read only changes.",
         "safety",
         default=False,
         kind="switch",
         dest="both",
     )
     prune: bool = option(
-        "Remove masks of images that are gone from SOURCE; those that somebody edited stay, and are told.",
+        "Remove masks of images that are gone from SOURCE; those that somebody edited stay, and are listed.",
         "safety",
         default=False,
         kind="switch",

@@ -67,8 +67,8 @@ FORMATS = {
     "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
     "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
     "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file per image",
-    "via-csv": "VIA CSV: as VIA, a row a region; needs the pictures",
-    "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
+    "via-csv": "VIA CSV of 1.x to 3.x: as VIA, a row a region; needs the pictures",
+    "via": "VIA 1.x, 2.x and 3.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
 

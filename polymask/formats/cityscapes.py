@@ -18,7 +18,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -67,8 +67,8 @@ FACTS = Facts(
 
 class _File(msgspec.Struct):
     objects: msgspec.Raw
-    imgHeight: float | None = None  # noqa: N815 - the format's own words
-    imgWidth: float | None = None  # noqa: N815
+    imgHeight: Side = None  # noqa: N815 - the format's own words
+    imgWidth: Side = None  # noqa: N815
 
 
 class _Object(msgspec.Struct):

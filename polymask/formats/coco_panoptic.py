@@ -21,8 +21,8 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes
+from polymask.formats.reading.ids import TEXT_IDS, WholeId, as_text, by_text, record_id
+from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, Side, is_size
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, listed_pages
@@ -59,6 +59,9 @@ FACTS = Facts(
 )
 
 
+_Key = int | float | str  # of an image
+
+
 class _File(msgspec.Struct):
     images: msgspec.Raw
     annotations: msgspec.Raw
@@ -66,30 +69,30 @@ class _File(msgspec.Struct):
 
 
 class _Image(msgspec.Struct):
-    id: int | str
+    id: _Key
     file_name: str
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
 
 
 class _Id(msgspec.Struct):
-    id: int | str
+    id: _Key
 
 
 class _Segment(msgspec.Struct):
-    id: int
-    category_id: int
+    id: WholeId
+    category_id: WholeId
     iscrowd: int | bool = 0
 
 
 class _Annotation(msgspec.Struct):
-    image_id: int | str
+    image_id: _Key
     file_name: str
     segments_info: list[_Segment]
 
 
 class _Category(msgspec.Struct):
-    id: int
+    id: WholeId
     name: str
 
 
@@ -110,8 +113,10 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image; one without an annotation has no instances."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     sections = refusals.required(content.json, _file)
-    names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
-    annotations: dict[int | str, _Annotation] = {}
+    names = {
+        int(row.id): row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")
+    }
+    annotations: dict[_Key, _Annotation] = {}
     images = _image_ids(sections.images)
     images_by_text, matched_ids = by_text(images), 0
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
@@ -119,6 +124,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
             row.image_id, matched_ids = key, matched_ids + 1
         if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
+            matched_ids += sum(map(_has_text_ids, row.segments_info))
     parse = partial(_parse, names=names, annotations=annotations, pngs=_Pngs(content, options))
     file = content.place.file(content.name)
     pages = listed_pages(file, sections.images, at="$.images")
@@ -140,9 +146,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return replace(panoptic, notes=(*panoptic.notes, *notes))
 
 
-def _image_ids(images: msgspec.Raw) -> set[int | str]:
+def _has_text_ids(segment: _Segment) -> bool:
+    return segment.id.is_text or segment.category_id.is_text
+
+
+def _image_ids(images: msgspec.Raw) -> set[_Key]:
     """The ids of the images, as far as they can be read."""
-    ids: set[int | str] = set()
+    ids: set[_Key] = set()
     with suppress(msgspec.ValidationError):  # what is no list or no image is reported when the pages are read
         for row in msgspec.json.decode(images, type=list[msgspec.Raw]):
             with suppress(msgspec.ValidationError):
@@ -168,7 +178,7 @@ def _segments(annotations: msgspec.Raw) -> int:
     return count
 
 
-def _declared(page: Page, annotations: dict[int | str, _Annotation]) -> int:
+def _declared(page: Page, annotations: dict[_Key, _Annotation]) -> int:
     """How many segments an image declares."""
     row = annotations.get(page.decode(_id).id)
     return len(row.segments_info) if row else 0
@@ -177,8 +187,8 @@ def _declared(page: Page, annotations: dict[int | str, _Annotation]) -> int:
 def _check(
     row: _Annotation,
     names: dict[int, str],
-    annotations: dict[int | str, _Annotation],
-    images: Container[int | str],
+    annotations: dict[_Key, _Annotation],
+    images: Container[_Key],
 ) -> bool:
     if row.image_id not in images:
         raise Malformed("$.image_id", f"no image has the id {row.image_id!r}")
@@ -219,20 +229,20 @@ def _parse(
     page: Page,
     notes: Notes,
     names: dict[int, str],
-    annotations: dict[int | str, _Annotation],
+    annotations: dict[_Key, _Annotation],
     pngs: _Pngs,
 ) -> ImageRecord:
     image = page.decode(_image)
     with inside("$.file_name"):
         name = notes.image_name(image.file_name)
     row = annotations.get(image.id)
-    is_sized = bool(image.height and image.width)
     with inside("$.height"):
+        is_sized = is_size(image.height, image.width)
         frame = UNKNOWN_FRAME  # the PNG of segments has the image's size
         if is_sized or row is None:
             frame = notes.declared_frame(image.height, image.width, name=name)
     if row is None:
-        return ImageRecord(image.id, name, frame)
+        return ImageRecord(record_id(image.id), name, frame)
     if notes.pictures is None:
         shapes: list[Shape] = [() for _ in row.segments_info]
     else:
@@ -241,10 +251,10 @@ def _parse(
         shapes = _shapes(ids, row, name)
     notes.declared += len(row.segments_info)
     instances = tuple(
-        Instance(segment.id, names[segment.category_id], shape, crowd=bool(segment.iscrowd))
+        Instance(int(segment.id), names[segment.category_id], shape, crowd=bool(segment.iscrowd))
         for segment, shape in zip(row.segments_info, shapes, strict=True)
     )
-    return ImageRecord(image.id, name, frame, instances)
+    return ImageRecord(record_id(image.id), name, frame, instances)
 
 
 def _ids(file: File, frame: Frame | None, notes: Notes) -> NDArray[np.uint32]:

@@ -144,7 +144,8 @@ def sniff(content: Content) -> bool:
         return False
     item = members(content.top.get("item", b"")).keys()
     image = members(content.top.get("image", b"")).keys()
-    return {"name", "slots"} <= item or {"filename", "url"} <= image
+    is_older = "filename" in image and ("dataset" in content.keys or "url" in image)
+    return {"name", "slots"} <= item or is_older
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

@@ -18,8 +18,9 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.ids import TEXT_IDS, WholeId
 from polymask.formats.reading.images.subsets import with_splits
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -79,7 +80,7 @@ class _Categories(msgspec.Struct):
 
 class _Image(msgspec.Struct):
     path: str = ""
-    size: tuple[float, float] | None = None
+    size: tuple[Side, Side] | None = None
 
 
 class _Item(msgspec.Struct):
@@ -96,7 +97,7 @@ class _Rle(msgspec.Struct):
 class _Annotation(msgspec.Struct):
     type: str
     id: int | None = None
-    label_id: int | None = None
+    label_id: WholeId | None = None
     points: list[float] = []
     rle: _Rle | None = None
     bbox: tuple[float, float, float, float] | None = None
@@ -174,6 +175,8 @@ def _label(row: _Annotation, names: Sequence[str], notes: Notes) -> str:
         raise Malformed("$.label_id", "there is none; name such annotations with --default-label NAME")
     if not 0 <= row.label_id < len(names):
         raise Malformed("$.label_id", f"no label has the number {row.label_id}")
+    if row.label_id.is_text:
+        notes.remarks[TEXT_IDS] += 1
     return names[row.label_id]
 
 

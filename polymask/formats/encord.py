@@ -17,7 +17,7 @@ from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import Point, crop_runs, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -118,8 +118,8 @@ class _Title(msgspec.Struct):
 
 class _Unit(msgspec.Struct):
     data_title: str
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
     data_hash: str = ""
     labels: _Labels = msgspec.field(default_factory=_Labels)
 

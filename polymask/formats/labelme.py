@@ -33,7 +33,7 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side, is_size
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -160,7 +160,9 @@ def _opened_picture(address: str, folder: PurePosixPath) -> tuple[str, ...]:
 
 
 def _frame(file: _File, name: str, notes: Notes) -> Frame:
-    if file.imageData and not (file.imageHeight and file.imageWidth):
+    with inside("$.imageHeight"):
+        is_declared = is_size(file.imageHeight, file.imageWidth)
+    if file.imageData and not is_declared:
         with inside("$.imageData"):
             return notes.declared_frame(*frame_of_bytes(base64_bytes(file.imageData), notes.page.file.path))
     with inside("$.imageHeight"):

@@ -11,7 +11,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import Notes, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -46,8 +46,8 @@ FACTS = Facts(
 
 class _File(msgspec.Struct):
     objects: msgspec.Raw
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
 
 
 class _Object(msgspec.Struct):

@@ -31,7 +31,7 @@ class ReadingOptions(Limits):
     """
 
     from_: str | None = option(
-        "The annotations' format, where their content does not tell.",
+        "The format of the annotations, if their content does not show it.",
         "read",
         default=None,
         metavar="FORMAT",
@@ -39,15 +39,15 @@ class ReadingOptions(Limits):
         dest="both",
     )
     images: str | Location | None = option(
-        "Where the pictures are, if not beside; a folder or a URL.",
+        "The folder or URL of the pictures, if they do not lie beside the annotations.",
         "read",
         default=None,
         metavar="DIR",
         dest="both",
     )
     labels: Labels | None = option(
-        "Label map: labels.txt, labelmap.txt, id2label.json, labels.json; names the values of masks and "
-        "YOLO's classes too.",
+        "Label map: a labels.txt, labelmap.txt, id2label.json or labels.json. It also names the values of "
+        "masks and YOLO's classes.",
         "read",
         default=None,
         metavar="FILE",
@@ -60,14 +60,14 @@ class ReadingOptions(Limits):
         dest="both",
     )
     default_label: str | None = option(
-        "The label of what has none, in VIA, SA-1B, COCO, Datumaro and Label Studio files.",
+        "The label of instances without one, in VIA, SA-1B, COCO, Datumaro and Label Studio files.",
         "read",
         default=None,
         metavar="NAME",
         dest="both",
     )
     masks: str | Location | None = option(
-        "Where mask pictures are that annotations only name by an address (Labelbox).",
+        "The folder of mask pictures that annotations name only by an address (Labelbox).",
         "read",
         default=None,
         metavar="DIR",
@@ -81,7 +81,7 @@ class ReadingOptions(Limits):
         dest="both",
     )
     annotator: str | None = option(
-        "Whose drawing is read where several people drew an image (BSDS, Dataloop).",
+        "The person whose drawing is read, where several drew an image (BSDS, Dataloop).",
         "read",
         default=None,
         metavar="NAME",
@@ -123,7 +123,7 @@ class ReadingOptions(Limits):
         dest="both",
     )
     min_confidence: float | None = option(
-        "Leave out predictions below it.",
+        "Leave out predictions of a lower confidence.",
         "read",
         default=None,
         kind="number",
@@ -133,7 +133,7 @@ class ReadingOptions(Limits):
         dest="both",
     )
     creator: Sequence[str] = option(
-        "Take Dataloop's annotations that they made only; repeatable.",
+        "Take only Dataloop's annotations by this person; repeatable.",
         "read",
         default=(),
         metavar="NAME",

@@ -11,7 +11,7 @@ from polymask.formats.coco.rows import UNSIZED
 from polymask.formats.coco.segmentations import box_ring, check_segmentation, has_box, shapes_of
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -45,8 +45,8 @@ FACTS = Facts(
 class _Image(msgspec.Struct):
     image_id: int | str
     file_name: str
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
 
 
 class _File(msgspec.Struct):

@@ -17,10 +17,11 @@ from polymask.formats.drawing.legend import RED_LOW, codes_of, frame_of, legend_
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.ids import TEXT_IDS, WholeId
 from polymask.formats.reading.images.addresses import named_file
 from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
-from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
+from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside, row_decoder
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, Omitted
 from polymask.model import ImageRecord, Instance
@@ -64,7 +65,7 @@ FACTS = Facts(
 
 class _Category(msgspec.Struct):
     name: str
-    id: int
+    id: WholeId
 
 
 class _Bitmap(msgspec.Struct):
@@ -86,15 +87,15 @@ class _Sample(msgspec.Struct):
 
 
 class _Object(msgspec.Struct):
-    id: int
-    category_id: int
+    id: WholeId
+    category_id: WholeId
     type: str = ""
     points: list[Point] = []
 
 
 _sample = msgspec.json.Decoder(_Sample)
-_categories = msgspec.json.Decoder(list[_Category])
-_objects = msgspec.json.Decoder(list[_Object])
+_categories = row_decoder(list[_Category])
+_objects = row_decoder(list[_Object])
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -131,7 +132,7 @@ def _labels_by_id(dataset: Any, refusals: Refusals) -> dict[int, str]:
     for attributes in (*tasks, dataset.get("task_attributes", b"")):
         if (rows := members(attributes).get("categories")) is not None:
             for row in refusals.required(rows, _categories, "$.dataset"):
-                names.setdefault(row.id, row.name)
+                names.setdefault(int(row.id), row.name)
     return names
 
 
@@ -154,7 +155,7 @@ def _parse(page: Page, notes: Notes, labels_of_file: dict[str, dict[int, str]]) 
         with inside(where):
             return _segmented(name, label.attributes, saved, names, notes)
     frame = notes.frame(name)
-    make = partial(_instance, names=names, boxes=notes.options.boxes)
+    make = partial(_instance, names=names, notes=notes)
     instances = notes.make_instances(label.attributes.annotations, _Object, f"{where}.annotations", make)
     return ImageRecord(name, name, frame, instances)
 
@@ -168,7 +169,7 @@ def _segmented(name: str, label: _Attributes, saved: str, names: dict[int, str],
         codes = codes_of(data, notes.options.limits, shifts=RED_LOW)
     with inside("$.annotations"):
         objects = decode_json(label.annotations, _objects)
-        legend = legend_of((row.id, _label(row, names)) for row in objects)
+        legend = legend_of((int(row.id), _label(row, names, notes)) for row in objects)
         return ImageRecord(name, name, frame_of(codes), painted(codes, legend, notes))
 
 
@@ -178,19 +179,21 @@ def _saved_file(name: str, notes: Notes) -> File | None:
     return file or named_file(notes.page.file.place, name, beside=notes.page.file.name)
 
 
-def _label(row: _Object, names: dict[int, str]) -> str:
+def _label(row: _Object, names: dict[int, str], notes: Notes) -> str:
+    if row.id.is_text or row.category_id.is_text:
+        notes.remarks[TEXT_IDS] += 1
     if row.category_id not in names:
         raise Malformed("$.category_id", f"no category has the id {row.category_id}")
     return names[row.category_id]
 
 
-def _instance(index: int, row: _Object, *, names: dict[int, str], boxes: bool) -> ReadAnnotation:
+def _instance(index: int, row: _Object, *, names: dict[int, str], notes: Notes) -> ReadAnnotation:
     if row.type not in ("polygon", "bbox"):
         return Omitted("unsupported", f"a '{row.type}' encloses nothing", f"annotations[{index}]")
-    if row.type == "bbox" and not boxes:
+    if row.type == "bbox" and not notes.options.boxes:
         return BOX
     with inside("$.points"):
         if row.type == "bbox" and len(row.points) != 2:
             raise Malformed("$", "a box has two corners")
         shape = polygon(row.points) if row.type == "polygon" else rectangle(*row.points)
-    return Instance(row.id, _label(row, names), (shape,))
+    return Instance(int(row.id), _label(row, names, notes), (shape,))

@@ -7,7 +7,7 @@ Source: Supervisely's documentation, "Supervisely format: images"; its SDK for o
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,7 +26,8 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.ids import WholeId
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -58,7 +59,7 @@ FACTS = Facts(
     sniffed="an object with `size` and `objects`, or `meta.json`: `classes` that have a `shape`",
     read=(
         ("size.height, size.width", "the frame"),
-        ("objects[].classTitle", "the label"),
+        ("objects[].classTitle, else classId", "the label; an id is that of a class in meta.json"),
         ("objects[].points.exterior, interior", "the ring and its holes, x, y in pixels"),
         ("objects[].parts[].exterior, interior", "the polygons of a `multipolygon`"),
         (
@@ -92,8 +93,8 @@ FACTS = Facts(
 
 
 class _Size(msgspec.Struct):
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
 
 
 class _File(msgspec.Struct):
@@ -113,7 +114,8 @@ class _Bitmap(msgspec.Struct):
 
 
 class _Object(msgspec.Struct):
-    classTitle: str  # noqa: N815 - the format's own words
+    classTitle: str = ""  # noqa: N815 - the format's own words
+    classId: WholeId | None = None  # noqa: N815
     geometryType: str | None = None  # noqa: N815
     points: msgspec.Raw = msgspec.Raw(b"null")
     angle: msgspec.Raw = msgspec.Raw(b"0")
@@ -124,7 +126,7 @@ class _Object(msgspec.Struct):
 
 class _Class(msgspec.Struct):
     title: str
-    id: int | None = None
+    id: WholeId | None = None
 
 
 class _Meta(msgspec.Struct):
@@ -151,12 +153,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each annotation file."""
     pages = [Page(file) for file in _annotation_files(content)]
     categories = _categories(content)
+    titles = {number: title for title, number in categories or () if number is not None}
     return gather(
         content,
         options,
         pages,
         format="supervisely",
-        parse=_parse,
+        parse=partial(_parse, titles=titles),
         categories=categories,
         declares=lambda page: rows_at("objects")(page) + rows_at("tags")(page),
     )
@@ -181,23 +184,21 @@ def _categories(content: Content) -> Categories | None:
 def _classes(file: File) -> Categories:
     refusals = Refusals(file.path, skip=False)
     meta = refusals.required(Content(file).json, _meta)
-    return [(row.title, row.id) for _, row in refusals.rows(meta.classes, _Class, "$.classes")]
+    return [
+        (row.title, None if row.id is None else int(row.id))
+        for _, row in refusals.rows(meta.classes, _Class, "$.classes")
+    ]
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def _parse(page: Page, notes: Notes, *, titles: Mapping[int, str]) -> ImageRecord:
     file = page.decode(_file)
     name = image_name(page.file.name)
     with inside("$.size"):
         frame = notes.declared_frame(file.size.height, file.size.width, name=name)
     notes.leave_out(Omitted("tag", "a tag of the whole image"), len(file.tags or ()))
-    return ImageRecord(
-        PurePosixPath(name).stem,
-        name,
-        frame,
-        notes.make_instances(
-            file.objects, _Object, "$.objects", partial(_instance, frame=frame, notes=notes)
-        ),
-    )
+    make = partial(_instance, frame=frame, notes=notes, titles=titles)
+    instances = notes.make_instances(file.objects, _Object, "$.objects", make)
+    return ImageRecord(PurePosixPath(name).stem, name, frame, instances)
 
 
 def image_name(name: str) -> str:
@@ -209,10 +210,13 @@ def image_name(name: str) -> str:
     """
     path = PurePosixPath(name)
     parts: Iterator[str] = (part for part in path.parent.parts if part != FOLDER)
-    return str(PurePosixPath(*parts, path.name.removesuffix(".json")))
+    name = path.stem if path.suffix.lower() == ".json" else path.name
+    return str(PurePosixPath(*parts, name))
 
 
-def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAnnotation:
+def _instance(
+    index: int, row: _Object, *, frame: Frame, notes: Notes, titles: Mapping[int, str]
+) -> ReadAnnotation:
     key = index if row.id is None else row.id
     kind = row.geometryType or ("bitmap" if bytes(row.bitmap) != b"null" else _POLYGON)
     if kind in (_BOX, _ORIENTED_BOX) and not notes.options.boxes:
@@ -223,7 +227,16 @@ def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAn
         return Omitted("unsupported", "a line encloses nothing", f"object {key}")
     if kind not in (_POLYGON, _PARTS, _BOX, _ORIENTED_BOX, *_BITMAPS):
         return Omitted("unsupported", f"no geometry that is read: '{kind}'", f"object {key}")
-    return Instance(key, row.classTitle, _shape(row, kind, frame, notes))
+    return Instance(key, _label(row, titles), _shape(row, kind, frame, notes))
+
+
+def _label(row: _Object, titles: Mapping[int, str]) -> str:
+    """The title of an object's class, in the object or by its id in meta.json."""
+    if row.classTitle:
+        return row.classTitle
+    if row.classId is None or row.classId not in titles:
+        raise Malformed("$.classTitle", "no title, and no `classId` of a class in meta.json")
+    return titles[row.classId]
 
 
 def _shape(row: _Object, kind: str, frame: Frame, notes: Notes) -> Shape:

@@ -1,11 +1,9 @@
-"""VIA's CSV: a row per region; shapes and labels follow the rules of its JSON (`via`).
+"""VIA's CSV, of 1.x and 2.x a row per region, of 3.x a row per metadata; else as its JSON (`via`).
 
 Source: VIA's documentation, "Export annotations as CSV".
 """
 
-import csv
 from collections.abc import Iterator
-from io import StringIO
 
 import msgspec
 
@@ -13,21 +11,26 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, via
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.texts.cells import csv_rows
 from polymask.formats.reading.texts.pages import Page, files
+from polymask.formats.via import version3_csv
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"
-_LONGEST = 2**31 - 1  # characters of a cell: other limits bound the file's size
 
 FACTS = Facts(
     title="VIA CSV",
-    source="VIA's documentation, “Export annotations as CSV”",
-    files="A `.csv` file that VIA 1.x or 2.x exports; the pictures lie beside it, or below `--images`.",
-    sniffed="a first line with `filename`, `region_shape_attributes` and `region_attributes`",
+    source="VIA's documentation, “Export annotations as CSV”; VIA 3's own code",
+    files="A `.csv` file that VIA exports; the pictures lie beside it, or below `--images`.",
+    sniffed="a first line with `filename`, `region_shape_attributes` and `region_attributes`; of 3.x a "
+    "comment `CSV_HEADER` with its columns",
     read=(
         ("filename", "the image's name"),
         ("region_shape_attributes", "polygon, rect, circle, ellipse; a polyline if it is closed"),
         ("region_attributes", "the label, by the only attribute or `--label-attribute`"),
+        ("3.x: file_list", "the image's name"),
+        ("3.x: spatial_coordinates", "the number of a shape and its coordinates"),
+        ("3.x: metadata, # ATTRIBUTE", "the label, an option by its id"),
     ),
     ignored="`file_size`, `file_attributes`, `region_count`, `region_id`.",
     rings="A region is one ring.",
@@ -35,13 +38,19 @@ FACTS = Facts(
     labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
-    limits=("Points and open polylines are not painted but listed, and the run exits 1.",),
+    limits=(
+        "Points and open polylines are not painted but listed, and the run exits 1.",
+        "3.x: what has `temporal_coordinates`, or is of a video, is listed; images without a row are not "
+        "there.",
+    ),
     sample="via-csv/via_export_csv.csv",
 )
 
 
 def sniff(content: Content) -> bool:
-    """Whether the first line has VIA's columns."""
+    """Whether the first line has VIA's columns, or a comment those of VIA 3."""
+    if version3_csv.is_version3(content):
+        return True
     line = content.data[:4096].partition(b"\n")[0]
     return all(name.encode() in line for name in (NAME, SHAPE, LABELS)) and line[:1] not in (b"{", b"[")
 
@@ -54,6 +63,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _pages(content: Content) -> Iterator[Page]:
     """A page for each image, with its regions in the form of VIA's JSON; an image may have none."""
+    if version3_csv.is_version3(content):
+        yield from version3_csv.pages(content)
+        return
     file = content.place.file(content.name)
     images: dict[str, list[dict[str, msgspec.Raw]]] = {}
     for number, name, shape, labels in _rows(content):
@@ -81,22 +93,13 @@ def _check(content: Content, number: int, *cells: str) -> None:
 
 def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     """The line number, name, shape and attributes of each row."""
-    former_limit = csv.field_size_limit(_LONGEST)
-    try:
-        rows = csv.reader(StringIO(content.text.decode().removeprefix("#"), newline=""), strict=True)
-        columns = [name.strip() for name in next(rows, [])]
-        if missing := [name for name in (NAME, SHAPE, LABELS) if name not in columns]:
-            raise FormatError(f"no column '{missing[0]}'", file=content.path)
-        places = [columns.index(name) for name in (NAME, SHAPE, LABELS)]
-        for row in rows:
-            if row and len(row) <= max(places):
-                raise FormatError(
-                    "fewer cells than columns", file=content.path, place=f"line {rows.line_num}"
-                )
-            if row:
-                name, shape, labels = (row[place] for place in places)
-                yield rows.line_num, name, shape, labels
-    except csv.Error as error:
-        raise FormatError(f"not CSV: {error}", file=content.path) from None
-    finally:
-        csv.field_size_limit(former_limit)
+    rows = csv_rows(content.text.decode().removeprefix("#"), content.path)
+    columns = [name.strip() for name in next(rows, (0, []))[1]]
+    if missing := [name for name in (NAME, SHAPE, LABELS) if name not in columns]:
+        raise FormatError(f"no column '{missing[0]}'", file=content.path)
+    places = [columns.index(name) for name in (NAME, SHAPE, LABELS)]
+    for number, row in rows:
+        if len(row) <= max(places):
+            raise FormatError("fewer cells than columns", file=content.path, place=f"line {number}")
+        name, shape, labels = (row[place] for place in places)
+        yield number, name, shape, labels

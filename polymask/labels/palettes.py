@@ -15,10 +15,11 @@ PALETTES = {
     "voc": "the label map's own colors: PASCAL VOC's, unless a --labels file says otherwise",
 }
 VOID_COLOR: Color = (224, 224, 224)
-# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; without black, which is the background
+# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; for black, the background, P. Tol's
+# indigo ("Colour Schemes", 2021): no color is gray, so that none looks like an unpainted picture
 _OKABE_ITO = (
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
-    (0, 114, 178), (213, 94, 0), (204, 121, 167), (148, 148, 148),
+    (0, 114, 178), (213, 94, 0), (204, 121, 167), (51, 34, 136),
 )  # fmt: skip
 _SHADES = ((0, 0.0), (255, 0.5), (0, 0.4), (255, 0.75), (0, 0.65))
 

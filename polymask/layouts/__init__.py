@@ -94,6 +94,7 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
     picture_format: str = ""  # of copied pictures; empty for copies of the original bytes
+    picture_suffixes: Mapping[str, str] = {}  # of images whose names have none
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
@@ -198,10 +199,24 @@ def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
     """The path of the copy of an image's picture."""
     path_of = getattr(layout, "picture", None)
     folder = layout.IMAGES.format(split=options.split_of(name))
-    return picture_name(str(path_of(name, options)) if path_of is not None else f"{folder}/{name}", options)
+    path = str(path_of(name, options)) if path_of is not None else f"{folder}/{name}"
+    return _with_suffix(path, name, options)
 
 
 def picture_name(name: str, options: LayoutOptions) -> str:
-    """The name of an image's picture, or of its copy in the format of the options."""
-    suffix = options.picture_format
-    return f"{stem(name)}.{suffix}" if suffix else name
+    """The name of an image's picture, or of its copy in the format of the options.
+
+    Examples:
+        >>> picture_name("a.png", LayoutOptions(label_map=LabelMap(()), picture_format="jpg"))
+        'a.jpg'
+        >>> picture_name("a", LayoutOptions(label_map=LabelMap(()), picture_suffixes={"a": ".png"}))
+        'a.png'
+    """
+    return _with_suffix(name, name, options)
+
+
+def _with_suffix(path: str, name: str, options: LayoutOptions) -> str:
+    """The path of a copy with the suffix by which readers know a picture."""
+    if options.picture_format:
+        return f"{stem(path)}.{options.picture_format}"
+    return path + options.picture_suffixes.get(options.image_of(name), "")

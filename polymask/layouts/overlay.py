@@ -1,6 +1,7 @@
 """`overlay/<name>.png`: the mask over the picture, see-through, with outlines; only for viewing.
 
-Without pictures the mask lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
+A title and a legend stand beside it. Without pictures the mask lies on gray. `contact-sheet-<n>.png`
+shows all images, small, by name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,32 +10,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from polymask.codecs.pixels import upright
-from polymask.codecs.png import decode_color, encode_color_strips
 from polymask.errors import InputError
 from polymask.labels.as_label_map import Labels, as_label_map
 from polymask.labels.label_map import LabelMap
-from polymask.labels.palettes import colored, label_colors
+from polymask.labels.palettes import label_colors
 from polymask.layouts import Drawn, LayoutOptions
-from polymask.layouts.common.contact_sheets import (
-    SHEET,
-    Pixels,
-    ThumbnailBuilder,
-    contact_sheet,
-    thumbnail_png,
-)
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
-from polymask.model import Frame, ImageRecord, IndexMask
+from polymask.layouts.overlays.blending import Backdrop, PaintedLayer, Pixels, blended_strips
+from polymask.layouts.overlays.contact_sheets import ThumbnailBuilder, contact_sheets, thumbnail_png
+from polymask.layouts.overlays.figures import (
+    Caption,
+    caption_of,
+    figure_png,
+    is_same_figure,
+    parts_of,
+    picture_in,
+)
+from polymask.model import ImageRecord
 from polymask.painting.painting import Painting, Rules
 from polymask.provenance.digest import PixelDigest
-from polymask.raster.painted import fill
 from polymask.storage.disk import regular
 from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import located
-from polymask.validation import Color
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,24 +43,26 @@ if TYPE_CHECKING:
 IMAGES = "images"
 INDEX = True
 PICTURES = True  # the layout needs `options.picture`, the picture of the image
-ALPHA = 0.55
-GRAY = 110
-STRIP_PIXELS = 1 << 17  # pixels that are blended at a time, about 70 bytes each
 
 FACTS = LayoutFacts(
     title="Overlays",
     source="polymask's own",
     files=(
-        ("overlay/<name>.png", "the mask over the picture, see-through, with outlines; RGB"),
-        ("contact-sheet-<n>.png", "all images of the folder, small, by name"),
+        (
+            "overlay/<name>.png",
+            "the mask over the picture, see-through, with outlines, title and legend; RGB",
+        ),
+        ("contact-sheet-<n>.png", "48 images each, small, with names, counts and a legend"),
     ),
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
     limits=(
         "For viewing: labels cannot be read back.",
         "Without --images the masks lie on gray.",
+        "Below the colors the picture is gray, so that a color is always the label's.",
         "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
     ),
-    read_back="Not as masks; `verify` proves that the pixels are still those that were written.",
+    read_back="Not as masks; `verify` proves that the picture's pixels, without title and legend, are still "
+    "those that were written.",
 )
 
 
@@ -74,25 +77,26 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The mask over the picture; the digest is of the overlay's pixels."""
+    """The mask over the picture, with title and legend; the digest is of the picture's pixels."""
     (path,) = paths(painting.record.name, options)
     data = options.picture() if options.picture else None
-    backdrop = _Backdrop.of(data, painting.record.frame, painting.record.name)
+    backdrop = Backdrop.of(data, painting.record.frame, painting.record.name)
+    colors, caption = label_colors(options.label_map, options.palette), caption_of(painting, options.palette)
     digest, thumbnail = PixelDigest(), ThumbnailBuilder(painting.record.frame)
 
     def strips() -> Iterator[Pixels]:
-        for strip in _strips(painting, backdrop, label_colors(options.label_map, options.palette)):
+        for strip in blended_strips(PaintedLayer(painting), backdrop, colors):
             digest.update(strip)
             thumbnail.add(strip)
             yield strip
 
-    png = encode_color_strips(strips(), painting.record.frame)
+    png = figure_png(strips(), caption)
     return Drawn(
         name=painting.record.name,
         mask=path,
         pixels_sha256=digest.hexdigest(),
         files=((path, png),),
-        row=thumbnail.png(),
+        row=thumbnail.png(caption),
     )
 
 
@@ -119,8 +123,8 @@ def overlay(
     labels = LabelMap.from_records([record]) if label_map is None else as_label_map(label_map)
     painting = Painting(record, labels, Rules())
     colors = label_colors(labels, "safe" if label_map is None else "voc")
-    strips = _strips(painting, _Backdrop(_picture(image, record), record.frame), colors)
-    return np.concatenate(list(strips))
+    backdrop = Backdrop(_picture(image, record), record.frame)
+    return np.concatenate(list(blended_strips(PaintedLayer(painting), backdrop, colors)))
 
 
 def _picture(image: Any, record: ImageRecord) -> "Image.Image | None":
@@ -147,77 +151,17 @@ def _picture(image: Any, record: ImageRecord) -> "Image.Image | None":
     return picture if picture.size == size else picture.resize(size)
 
 
-def _strips(painting: Painting, backdrop: "_Backdrop", colors: dict[int, Color]) -> Iterator[Pixels]:
-    """The overlay in strips of whole rows; outlines need a row above and below each strip."""
-    height, width = painting.record.frame
-    rows = max(1, STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        above, below = min(top, 1), min(height - bottom, 1)
-        index, owners = _rows(painting, top - above, bottom + below)
-        mixed = blended(backdrop.rows(top - above, bottom + below), index, owners, colors)
-        yield mixed[above : above + bottom - top]
-
-
-def _rows(painting: Painting, top: int, bottom: int) -> tuple[IndexMask, NDArray[np.int32]]:
-    """The mask and its owners in the rows from `top` to `bottom`."""
-    index = fill(painting.painted.within(top, bottom), painting.label_map.dtype)
-    return index, painting.owners(top, bottom)
-
-
-def blended(picture: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, Color]) -> Pixels:
-    """A (height, width, 3) uint8 picture with see-through colors on top, opaque along outlines.
-
-    An outline is where two neighboring pixels have different instances on top, on the painted side.
-
-    Examples:
-        >>> flat = np.zeros((1, 3, 3), np.uint8)
-        >>> mask = np.array([[0, 1, 1]], np.uint8)
-        >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
-        [[0, 200, 110]]
-    """
-    colors_of = colored(mask, colors)
-    painted = np.isin(mask, list(colors))
-    alpha = np.where(_edges(owners), 1.0, ALPHA)[..., None] * painted[..., None]
-    mixed: Pixels = np.rint(picture * (1 - alpha) + colors_of * alpha).astype(np.uint8)
-    return mixed
-
-
-def _edges(owners: NDArray[np.int32]) -> NDArray[np.bool_]:
-    edges = np.zeros(owners.shape, bool)
-    across, down = owners[:, 1:] != owners[:, :-1], owners[1:] != owners[:-1]
-    edges[:, 1:] |= across
-    edges[:, :-1] |= across
-    edges[1:] |= down
-    edges[:-1] |= down
-    return edges
-
-
-class _Backdrop:
-    """The rows of a picture at the mask's size; gray without a picture."""
-
-    def __init__(self, picture: "Image.Image | None", frame: Frame) -> None:
-        self.picture, self.frame = picture, frame
-
-    @classmethod
-    def of(cls, data: bytes | None, frame: Frame, name: str) -> "_Backdrop":
-        """The picture in a file's bytes; raises `InputError` for what is none."""
-        try:
-            return cls(upright(BytesIO(data), frame) if data is not None else None, frame)
-        except InputError as error:
-            raise InputError(f"{name}: {error}", advice="leave --images out for gray") from None
-
-    def rows(self, top: int, bottom: int) -> Pixels:
-        """(bottom - top, width, 3) uint8."""
-        width = self.frame[1]
-        if self.picture is None:
-            return np.full((bottom - top, width, 3), GRAY, np.uint8)
-        return np.array(self.picture.crop((0, top, width, bottom)).convert("RGB"))
+def same(stored: bytes, data: bytes) -> bool:
+    """Whether a stored figure shows the same picture and says the same of it."""
+    return is_same_figure(stored, data)
 
 
 def overlays(folder: Folder) -> MaskFolder:
     """The stored overlays of a folder, to prove their pixels; masks cannot be read from them."""
-    decode: Any = folder.colors
+
+    def decode(path: str) -> Any:
+        return folder.decoded(path, picture_in)
+
     return MaskFolder(layout="overlay", label_map=None, masks=masks_below(folder, "overlay"), decode=decode)
 
 
@@ -234,9 +178,10 @@ class _Thumbnails(Mapping[str, bytes]):
 
     def __getitem__(self, name: str) -> bytes:
         try:
-            return thumbnail_png(decode_color(self.read(self.paths[name]) or b""))
+            pixels, caption = parts_of(self.read(self.paths[name]) or b"")
         except InputError:
             return b""
+        return thumbnail_png(pixels, caption or Caption(name, (pixels.shape[0], pixels.shape[1]), ()))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.paths)
@@ -248,6 +193,5 @@ class _Thumbnails(Mapping[str, bytes]):
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The contact sheets, in order of name."""
     images = sorted((image for image in drawn if image.row), key=lambda image: image.name)
-    per_sheet = SHEET
-    for at in range(0, len(images), per_sheet):
-        yield f"contact-sheet-{at // per_sheet + 1}.png", contact_sheet(images[at : at + per_sheet])
+    for number, sheet in enumerate(contact_sheets([image.row for image in images]), 1):
+        yield f"contact-sheet-{number}.png", sheet

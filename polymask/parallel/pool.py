@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from polymask.errors import Unavailable
+from polymask.operating_system import FORKS
 from polymask.storage.remote.connections import is_connected
 
 if TYPE_CHECKING:
@@ -77,14 +78,14 @@ def in_chunks(
     workers: int,
     executor: "Executor | None" = None,
 ) -> Iterator[T]:
-    """The function's results for chunks of the indices, in order."""
+    """The function's results for chunks of the indices, in order; where nothing forks, in this process."""
     size = max(MIN_CHUNK, min(MAX_CHUNK, len(indices) // (CHUNKS_PER_WORKER * workers)))
     if executor is not None:
         size = max(size, -(-len(indices) // MAX_SENT))
     chunks = [indices[start : start + size] for start in range(0, len(indices), size)]
     if executor is not None:
         yield from executor.map(function, chunks)
-    elif min(workers, len(chunks)) <= 1:
+    elif min(workers, len(chunks)) <= 1 or not FORKS:
         yield from map(function, chunks)
     else:
         yield from _forked(function, chunks, min(workers, len(chunks)))

@@ -22,10 +22,12 @@ from typing import Any
 import msgspec
 
 from polymask.errors import ProofError
+from polymask.operating_system import flags, lock, read_at, sync_file
 from polymask.storage.disk import disk_error
-from polymask.storage.local_disk.locks import lock
 
 START = "0" * 64
+_APPENDED = flags("RDWR", "CREAT", "APPEND", "NOFOLLOW")
+_LOCKED = flags("RDWR", "CREAT", "NOFOLLOW")
 _SEALED = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}\n?', re.DOTALL)
 
 Line = tuple[bytes, Any]
@@ -108,7 +110,7 @@ class Chain(msgspec.Struct):
             tip, line = sealed(tip, row)
             data += line
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            descriptor = os.open(self.path, _APPENDED, 0o600)
             try:
                 end = _write_whole(descriptor, data, after=self.end)
             finally:
@@ -147,7 +149,7 @@ def body_of(row: Mapping[str, Any]) -> bytes:
 def locked(path: Path) -> Iterator[None]:
     """Lock a file, created if missing, so that no other process appends to it."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, _LOCKED, 0o600)
     except OSError as error:
         raise disk_error(error, path) from None
     try:
@@ -176,10 +178,10 @@ def _write_whole(descriptor: int, data: bytes, *, after: int) -> int:
     """Append and sync; cut off what a crash left `after` the last whole line. Returns the new end."""
     if os.fstat(descriptor).st_size > after:
         os.ftruncate(descriptor, after)
-    if after and os.pread(descriptor, 1, after - 1) != b"\n":
+    if after and read_at(descriptor, 1, after - 1) != b"\n":
         data = b"\n" + data
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
+    sync_file(descriptor)
     return after + len(data)

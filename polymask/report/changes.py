@@ -15,7 +15,8 @@ from polymask.labels.label_map import LabelMap
 from polymask.layouts.common.lookup import painted
 from polymask.model import ImageRecord, IndexMask
 from polymask.painting.painting import Rules
-from polymask.report.html import Preview, preview_of
+from polymask.report.html import preview_of
+from polymask.report.page import ImageChange, Preview
 from polymask.report.shots import before_of
 from polymask.report.survey import ImageFacts, Survey, View, sampled
 
@@ -41,22 +42,25 @@ class Changes(Survey):
         """The image after the run."""
         return self.drawn(index, step)
 
-    def changes_of(self, index: int) -> list[str]:
-        """The changes to an image, in words; empty for an unchanged image."""
+    def changes_of(self, index: int) -> list[ImageChange]:
+        """The changes to an image; empty for an unchanged image."""
         sets, before = self.compared(index)
         if before is None:
-            return ["a new mask"]
+            return [ImageChange("a new mask", "new masks")]
         after = self.expected(index, sets)
         if before.shape != after.shape:
-            return ["the mask changes its size"]
-        return ["the mask changes"] if (before != after).any() else []
+            return [ImageChange("the mask changes its size", "masks that change their size")]
+        return [ImageChange("the mask changes", "masks that change")] if (before != after).any() else []
 
     def extras(self, index: int, step: int = 1) -> dict[str, Any]:
         """The changes to an image, and its present mask."""
         before, after = self.stored(index), self.painting(index).index
         if before is None or before.shape != after.shape:
             before = np.full_like(after, self.label_map.background)
-        return {"changes": self.changes_of(index), **before_of(sampled(before, step))}
+        return {
+            "changes": [change.text for change in self.changes_of(index)],
+            **before_of(sampled(before, step)),
+        }
 
     def rows(self, facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
         """The rows of images that would change, most pixels first."""
@@ -83,7 +87,7 @@ class ItemChange:
 
     record: ImageRecord
     before: Mapping[str, bytes]
-    decisions: Sequence[str]
+    decisions: Sequence[ImageChange]
     picture: Callable[[], bytes]
 
 
@@ -131,6 +135,6 @@ class _ItemChanges(Changes):
         masks = self.items[index].before
         return ((label, decode_png(masks[label])) for label in self.label_map.names if label in masks)
 
-    def changes_of(self, index: int) -> list[str]:
+    def changes_of(self, index: int) -> list[ImageChange]:
         """The decisions of the run for an item."""
         return list(self.items[index].decisions)

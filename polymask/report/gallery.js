@@ -35,7 +35,7 @@ function cardOf(shot) {
   const canvas = element("canvas", { width: 4, height: Math.max(1, Math.round((4 * shot.h) / shot.w)), "aria-hidden": "true" });
   canvas.style.aspectRatio = ratio;
   const chips = element("span", { className: "chips" },
-    chip(shot.shapes.length ? plural(shot.shapes.length, "instance") : plural(labelsOf(shot).length, "label")),
+    chip(data.counted ? plural(shot.shapes.length, "instance") : plural(labelsOf(shot).length, "label")),
     shot.contested ? chip(`${number(shot.contested)} px contested`, "warn") : "",
     shot.differing ? chip(`${number(shot.differing)} px differ`, "warn") : "",
     shot.findings.length ? chip(plural(shot.findings.length, "finding"), "note") : "",
@@ -65,7 +65,7 @@ function arrange() {
   gallery.visible.clear();
   $("cards").replaceChildren(...cards.map((card) => element("li", {}, card)));
   cards.forEach((card) => watcher.observe(card));
-  $("found").textContent = `${number(cards.length)} of ${number(data.shots.length)} images`;
+  $("found").textContent = `${number(cards.length)} of ${plural(data.shots.length, "image")}`;
 }
 
 function startLegend() {
@@ -99,6 +99,7 @@ function startGallery() {
     for (const place of labelsOf(shot)) imagesOf.set(place, (imagesOf.get(place) || 0) + 1);
   }
   if (!data.shots.some((shot) => shot.differing)) document.querySelector("option[value=differing]").remove();
+  if (!data.counted) document.querySelectorAll("option[value=instances], option[value=conflict]").forEach((option) => option.remove());
   startLegend();
   for (const id of ["search", "order", "with-label"]) $(id).addEventListener("input", arrange);
   state.listeners.add(refreshGallery);

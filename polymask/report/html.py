@@ -1,21 +1,14 @@
 """The report: a single HTML file with all its data, which loads nothing from the network."""
 
-import json
-from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cache, partial
-from hashlib import sha256
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Unpack
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Unpack
 
-from polymask._version import __version__
 from polymask.analysis.check import invalid, of_source
 from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import label_colors
 from polymask.limits import Limits
 from polymask.model import Finding
@@ -23,7 +16,8 @@ from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress
-from polymask.report import page
+from polymask.report.look import look_of
+from polymask.report.page import Preview, render
 from polymask.report.sample import choose
 from polymask.report.shots import (
     ReadPicture,
@@ -36,37 +30,14 @@ from polymask.report.shots import (
     step_of,
     within,
 )
-from polymask.report.survey import ImageFacts, Survey, open_survey
+from polymask.report.survey import ImageFacts, Survey, open_survey, surveyed
 from polymask.storage.local_disk.durable import replace_whole
 from polymask.storage.remote.urls import located
 
 LIMIT = 1200  # images that a phone still scrolls through
 MAX_MB = 24.0
-_SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
 _RESERVE = 100_000  # bytes for scripts, styles and text
 _WITHOUT_PICTURES = 0.6  # share of the bytes for masks and shapes, if there are pictures too
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """The content of a report: its title, the facts of all images, and the shots of the shown images.
-
-    `changes` are the rows of changes, in the report of a dry run; `notes` name images that cannot be
-    shown, `unshown` pictures. `by_label` says that each label has a mask, and masks may overlap.
-    """
-
-    title: str
-    label_map: LabelMap
-    facts: Sequence[ImageFacts]
-    shots: Sequence[Shot]
-    findings: Sequence[Finding] = ()
-    counts_instances: bool = True
-    pictures: int = 0
-    palette: str = "safe"
-    changes: Sequence[dict[str, Any]] | None = None
-    notes: list[str] = field(default_factory=list)
-    unshown: list[str] = field(default_factory=list)
-    by_label: bool = False
 
 
 def preview(
@@ -77,21 +48,24 @@ def preview(
     split: str | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
-    limit: int = LIMIT,
-    max_mb: float = MAX_MB,
+    limit: int | None = None,
+    max_mb: float | None = None,
     palette: str = "safe",
     workers: int = 1,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Preview:
-    """Write the report of annotations, of a folder of masks, or of both, as one HTML file.
+    """Write the report of annotations, of a folder of masks, or of both, as one HTML file, or a PNG picture.
 
     `labels` names the values of masks without names; `split` shows the images of that split only;
     `reading` are the options of reading.
 
-    At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
-    Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for input that
-    cannot be read, `LimitError` above `limits`, and `InputError` if polymask[report] is not installed.
+    A `dest` that ends in .html gets a report of at most `limit` images (1200) in at most `max_mb`
+    megabytes (24). One that ends in .png gets a picture: of a single image with title and legend, of several
+    a contact sheet, of at most `limit` images (48). All images are counted. Equal input gives equal bytes.
+
+    Raises `NotFound`, `FormatError` and `InputError` for input that cannot be read and for other names of
+    `dest`, `LimitError` above `limits`, and `InputError` if a report needs polymask[report].
 
     Examples:
         >>> import tempfile
@@ -100,7 +74,11 @@ def preview(
         >>> len(report.facts), report.pictures
         (3, 3)
     """
-    require_jinja()
+    file, is_png = _file(dest), is_picture(dest)
+    if is_png and max_mb is not None:
+        raise InputError("--max-mb is for reports; a picture has no such limit", advice="leave it out")
+    if not is_png:
+        require_page(dest)
     places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     named = {"labels": labels, "split": split, "skip_invalid": True}
     options = ReadingOptions.of({**reading, **named}, limits=limits)
@@ -108,11 +86,38 @@ def preview(
     if progress:
         progress.start(len(survey.names))
     title = " and ".join(place.name or str(place) for place in places)
+    if is_png:
+        facts = surveyed(survey, workers, progress)
+        look, png = look_of(survey, facts, title, limit=limit, palette=palette, workers=workers)
+        replace_whole(file, png)
+        return look
     report = preview_of(
-        survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
+        survey,
+        title,
+        limit=limit or LIMIT,
+        max_mb=MAX_MB if max_mb is None else max_mb,
+        palette=palette,
+        workers=workers,
+        progress=progress,
     )
-    write(report, dest)
+    write(report, file)
     return report
+
+
+def is_picture(dest: str | Path) -> bool:
+    """Whether a preview is a picture, by its name; raises `InputError` for names of other kinds."""
+    suffix = PurePath(str(dest)).suffix.lower()
+    if suffix in (".html", ".htm", ".png"):
+        return suffix == ".png"
+    raise InputError(
+        f"{dest}: a preview is an HTML report or a PNG picture",
+        advice=f"name it {_renamed(dest, '.html')} or {_renamed(dest, '.png')}",
+    )
+
+
+def _renamed(dest: str | Path, suffix: str) -> str:
+    path = PurePath(str(dest))
+    return str(path.with_suffix(suffix)) if path.name else f"look{suffix}"
 
 
 def preview_of(
@@ -127,11 +132,7 @@ def preview_of(
 ) -> Preview:
     """The content of the report of a survey; nothing is written."""
     label_colors(survey.label_map, palette)
-    facts: list[ImageFacts] = []
-    for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
-        facts += chunk
-        if progress:
-            progress.advance(len(chunk))
+    facts = surveyed(survey, workers, progress)
     chosen = choose(facts, limit)
     draw = partial(_shot, survey=survey, facts=facts, chosen=chosen)
     shots = [shot for chunk in run_chunks(draw, list(chosen), workers) for shot in chunk]
@@ -203,8 +204,10 @@ def _of_file(survey: Survey) -> list[Finding]:
     ]
 
 
-def require_jinja() -> None:
-    """Raise `InputError` if the template library is not installed."""
+def require_page(dest: str | Path) -> None:
+    """Raise `InputError` if a report cannot have this name, or if the template library is not installed."""
+    if is_picture(dest):
+        raise InputError(f"{dest}: a report is an HTML page", advice=f"name it {_renamed(dest, '.html')}")
     try:
         import jinja2  # noqa: F401
     except ImportError:
@@ -213,80 +216,11 @@ def require_jinja() -> None:
 
 def write(report: Preview, dest: str | Path) -> None:
     """Write the report, whole or not at all; an existing file of the name is replaced."""
+    replace_whole(_file(dest), render(report).encode())
+
+
+def _file(dest: str | Path) -> Path:
     file = located(dest)
     if not isinstance(file, Path):
-        raise InputError(f"{file}: a report is written to disk", advice="name a local file, and copy it")
-    replace_whole(file, render(report).encode())
-
-
-def render(report: Preview) -> str:
-    """The report as HTML."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        loader=jinja2.PackageLoader("polymask.report", "."),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["count"] = lambda number: f"{number:,}"
-    script = "\n".join(_text(name) for name in _SCRIPTS)
-    return environment.get_template("template.html.j2").render(
-        report=report,
-        version=__version__,
-        style=_text("report.css"),
-        script=script,
-        script_sha256=b64encode(sha256(script.encode()).digest()).decode(),
-        data=_data(report),
-        **_tables(report),
-    )
-
-
-def _tables(report: Preview) -> dict[str, Any]:
-    rows = page.label_rows(report.facts, report.label_map, counted=report.counts_instances)
-    conflicts = page.conflict_rows(report.facts)
-    return {
-        "labels": rows,
-        "colors": _colors(report.label_map),
-        "common": page.co_occurrence(report.facts, [row["name"] for row in rows]),
-        "conflicts": conflicts[: page.MOST_ROWS],
-        "more_conflicts": max(0, len(conflicts) - page.MOST_ROWS),
-        "contested": sum(image.contested for image in report.facts),
-        "contested_images": sum(bool(image.contested) for image in report.facts),
-        "worst": page.worst_images(report.facts),
-        "findings": page.finding_groups(report.findings),
-        "instances": sum(row["instances"] or 0 for row in rows),
-        "shown": {shot["name"] for shot in report.shots},
-    }
-
-
-def _colors(label_map: LabelMap) -> list[dict[str, str]]:
-    """The color of each label, by palette."""
-    palettes = {name: label_colors(label_map, name) for name in ("safe", "voc")}
-    return [
-        {name: "#{:02x}{:02x}{:02x}".format(*table[label.value]) for name, table in palettes.items()}
-        for label in label_map.labels
-    ]
-
-
-def _data(report: Preview) -> str:
-    """The data for the scripts as JSON, escaped for a script element."""
-    labels = [
-        {"name": label.name, "value": label.value, **colors}
-        for label, colors in zip(report.label_map.labels, _colors(report.label_map), strict=True)
-    ]
-    document = {
-        "labels": labels,
-        "background": report.label_map.background,
-        "void": report.label_map.void,
-        "palette": report.palette,
-        "shots": report.shots,
-    }
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
-
-
-@cache
-def _text(name: str) -> str:
-    return files("polymask.report").joinpath(name).read_text("utf-8")
+        raise InputError(f"{file}: a preview is written to disk", advice="name a local file, and copy it")
+    return file

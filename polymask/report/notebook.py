@@ -16,7 +16,7 @@ from polymask.labels.palettes import safe_color
 from polymask.layouts.overlay import overlay
 from polymask.model import ImageRecord
 from polymask.raster.resize import resized
-from polymask.report.svg import path_of
+from polymask.report.shots import path_of
 from polymask.report.thumbnails import small_jpeg
 from polymask.results import Report
 from polymask.validation import Color

@@ -1,5 +1,5 @@
 // One image, large: what is left of the slider are polygons, what is right of it is the mask.
-const stage = { scene: null, scale: 1, x: 0, y: 0, split: 0.5, cross: null, contested: false, layers: {} };
+const stage = { scene: null, scale: 1, x: 0, y: 0, split: 0.5, cross: null, contested: false, layers: {}, opacity: 0.8 };
 const MOST_ZOOM = 64;
 const GRID_FROM = 12;
 
@@ -28,11 +28,17 @@ function zoomStage(factor, x = box().width / 2, y = box().height / 2) {
 function tintStage() {
   const { scene } = stage;
   stage.layers = {
-    mask: tinted(scene.mask.values, scene.shot, 205),
-    before: scene.before && tinted(scene.before.values, scene.shot, 205),
+    mask: tinted(scene.mask.values, scene.shot, 255),
+    before: scene.before && tinted(scene.before.values, scene.shot, 255),
     contested: scene.mask.contested && hatched(scene.mask.contested, scene.shot),
   };
   drawStage();
+}
+
+// Where the image begins and ends on the stage: the divider moves between the two, whatever the zoom.
+function visibleColumns() {
+  const { width } = box();
+  return [Math.min(width, Math.max(0, stage.x)), Math.max(0, Math.min(width, stage.x + stage.scene.shot.w * stage.scale))];
 }
 
 let planned = 0;
@@ -47,10 +53,10 @@ function paintStage() {
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   const context = canvas.getContext("2d");
-  const split = stage.x + stage.split * stage.scene.shot.w * stage.scale;
-  const edge = Math.min(width, Math.max(0, split));
+  const [from, to] = visibleColumns();
+  const edge = from + stage.split * (to - from);
   paintSide(context, ratio, [0, edge], paintBefore);
-  paintSide(context, ratio, [edge, width], (inner) => inner.drawImage(stage.layers.mask, 0, 0));
+  paintSide(context, ratio, [edge, width], (inner) => paintMask(inner, stage.layers.mask));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   if (stage.scale >= GRID_FROM) paintGrid(context, width, height);
   if (stage.cross) paintCross(context);
@@ -81,8 +87,14 @@ function paintSide(context, ratio, [from, to], layer) {
   context.restore();
 }
 
+function paintMask(context, layer) {
+  context.globalAlpha = stage.opacity;
+  context.drawImage(layer, 0, 0);
+  context.globalAlpha = 1;
+}
+
 function paintBefore(context) {
-  if (stage.layers.before) context.drawImage(stage.layers.before, 0, 0);
+  if (stage.layers.before) paintMask(context, stage.layers.before);
   drawShapes(context, stage.scene, 1.8 / stage.scale);
 }
 
@@ -157,6 +169,12 @@ function moveCross(dx, dy) {
   if (px < 0 || px > width) stage.x += width / 2 - px;
   if (py < 0 || py > height) stage.y += height / 2 - py;
   tellPixel(next);
+}
+
+function setOpacity(percent) {
+  stage.opacity = percent / 100;
+  $("opacity-value").textContent = `${percent} %`;
+  drawStage();
 }
 
 function setSplit(share) {

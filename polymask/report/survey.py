@@ -15,12 +15,15 @@ from polymask.analysis.masks.mask_sets import MaskSet, open_sources
 from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import Annotations
+from polymask.formats.known_labels import missing_labels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.limits import Limits
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.painting.painting import Painting, Rules
+from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.thumbnails import ReportPictures
@@ -203,6 +206,16 @@ class Survey:
         return painting.record, painting.index, contested
 
 
+def surveyed(survey: Survey, workers: int, progress: Progress | None = None) -> list[ImageFacts]:
+    """The facts of all images of a survey."""
+    facts: list[ImageFacts] = []
+    for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
+        facts += chunk
+        if progress:
+            progress.advance(len(chunk))
+    return facts
+
+
 def sampled(mask: IndexMask, step: int) -> IndexMask:
     """Every `step`-th row and column of a mask, the middle of each group."""
     if step == 1:
@@ -247,6 +260,9 @@ def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Ru
     label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)
+    if annotations and masks and labels is None:  # else `open_sources` has listed them
+        unknown = missing_labels(annotations, label_map, label_map)
+        annotations = replace(annotations, skipped=(*annotations.skipped, *unknown))
     return Survey(annotations, masks, label_map=label_map, rules=rules, images=pictures, limits=limits)
 
 

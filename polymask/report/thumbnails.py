@@ -29,6 +29,8 @@ SIZES = (
     (320, 50),
     (192, 45),
 )
+LARGE_SIZES = ((4096, 90), (2560, 90))  # for so few pictures that one zooms into each, and memory holds them
+FEW = 3
 
 
 class ReportPictures:
@@ -79,12 +81,12 @@ def _jpeg(picture: Image.Image, size: tuple[int, int]) -> bytes:
 
 
 def best_size(examples: Sequence[tuple[bytes, Frame]], count: int, budget: int) -> tuple[int, int] | None:
-    """The largest of `SIZES` at which `count` pictures like the examples fit; None where none fit."""
-    pictures = []
+    """The largest size at which `count` pictures like the examples fit; None where none fit."""
+    pictures, candidates = [], (*LARGE_SIZES, *SIZES) if count <= FEW else SIZES
     for data, frame in examples:
         with suppress(InputError):  # `add_pictures` reports it
-            pictures.append(reduced(BytesIO(data), frame, SIZES[0][0]))
-    for size in SIZES:
+            pictures.append(reduced(BytesIO(data), frame, candidates[0][0]))
+    for size in candidates:
         sizes = [len(_jpeg(picture, size)) for picture in pictures]
         if sizes and sum(sizes) / len(sizes) * count * 4 / 3 <= budget:
             return size

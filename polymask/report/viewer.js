@@ -28,7 +28,8 @@ async function showShot(list, at, contested = false) {
 function describe(shot) {
   const names = labelsOf(shot).map((place) => data.labels[place].name);
   const shown = names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${names.length - 6} more` : "");
-  return `${shot.name}: ${plural(shot.shapes.length, "instance")}${names.length ? ` of ${shown}` : ", no labels"}`;
+  const count = data.counted ? `${plural(shot.shapes.length, "instance")}${names.length ? " of " : ", "}` : "";
+  return `${shot.name}: ${count}${names.length ? shown : "no labels"}`;
 }
 
 function fillPanel(shot) {
@@ -36,7 +37,7 @@ function fillPanel(shot) {
   shot.shapes.forEach(([place]) => counts.set(place, (counts.get(place) || 0) + 1));
   viewer.rows = labelsOf(shot).map((place) => {
     const pixels = `${number(shot.pixels[data.labels[place].name] || 0)} px`;
-    return switchFor(place, counts.has(place) ? `${counts.get(place)} inst. · ${pixels}` : pixels);
+    return switchFor(place, counts.has(place) ? `${plural(counts.get(place), "instance")} · ${pixels}` : pixels);
   });
   $("viewer-labels").replaceChildren(...viewer.rows);
   $("viewer-none").hidden = viewer.rows.length > 0;
@@ -103,7 +104,10 @@ function dragHandle(event) {
   event.stopPropagation();
   const handle = $("handle");
   handle.setPointerCapture(event.pointerId);
-  const move = (now) => setSplit((now.clientX - box().left - stage.x) / (stage.scene.shot.w * stage.scale));
+  const move = (now) => {
+    const [from, to] = visibleColumns();
+    setSplit((now.clientX - box().left - from) / Math.max(1, to - from));
+  };
   handle.addEventListener("pointermove", move);
   handle.addEventListener("pointerup", () => handle.removeEventListener("pointermove", move), { once: true });
 }
@@ -145,6 +149,7 @@ function startViewer() {
   $("handle").addEventListener("pointerdown", dragHandle);
   $("viewer").addEventListener("keydown", onViewerKey);
   $("split").addEventListener("input", () => setSplit($("split").value / 100));
+  $("opacity").addEventListener("input", () => setOpacity(Number($("opacity").value)));
   $("zoom-in").addEventListener("click", () => zoomStage(1.5));
   $("zoom-out").addEventListener("click", () => zoomStage(1 / 1.5));
   $("zoom-fit").addEventListener("click", fitStage);

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
+from polymask.operating_system import flags
 from polymask.storage.remote.urls import Location, Url
+
+_READ = flags("RDONLY", "NONBLOCK", "CLOEXEC")  # does not wait for a pipe
 
 
 def disk_error(error: OSError, path: str | Location) -> BackendError:
@@ -32,7 +35,7 @@ def regular(path: Location) -> bytes:
     if isinstance(path, Url):
         return path.read_bytes()
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _READ)
     except OSError as error:
         raise disk_error(error, path) from None
     return read_regular(descriptor, path)

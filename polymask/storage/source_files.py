@@ -5,27 +5,23 @@ is extracted, its names are checked, and the unpacked size of a member is limite
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from glob import has_magic
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 from polymask.errors import FormatError, NotFound
 from polymask.limits import Limits
+from polymask.storage.archives.packing import is_packed_text, unpacked, unpacked_name
+from polymask.storage.archives.tar import HEAD, Tar, is_tar, is_tar_file
+from polymask.storage.archives.zips import ZIP, Zip
 from polymask.storage.disk import disk_error, is_so, refuse_device, regular
-from polymask.storage.remote.urls import Location, Url, listed_once, name_below
-from polymask.storage.safe_names import member_path
-from polymask.storage.tar import HEAD, Tar, is_tar, is_tar_file
-from polymask.storage.zip_names import member_names
+from polymask.storage.remote.urls import Location, Url, listed_once, name_below, size_of
 
-if TYPE_CHECKING:
-    import zipfile
-
-_ZIP = b"PK\x03\x04"
 _IGNORED = ("__MACOSX",)  # folders that the Finder of macOS adds to a zip
 
 
@@ -108,6 +104,7 @@ class Place:
         self.is_glob = not exists and isinstance(path, Path) and has_magic(str(path))
         self._stream = self._read_pipe() if exists and not (is_file or path.is_dir()) else None
         self.is_file = self._stream is not None or (is_file and not self._is_archive())
+        self._packed: dict[str, str] = {}  # by name, what a packed text is called on disk
         if not exists and not self.is_glob:
             raise NotFound("no such file or folder", file=path)
         if isinstance(path, Url) and not is_file:
@@ -119,20 +116,20 @@ class Place:
         with self.path.open("rb") as file:
             data = file.read(self.limits.max_bytes + 1)
         self.limits.check_bytes(self.path, len(data))
-        if data[:4] == _ZIP or is_tar(data[:HEAD]):
+        if data[:4] == ZIP or is_tar(data[:HEAD]):
             raise FormatError("an archive is read in place, so it has to be a file", file=self.path)
         return data
 
     def _is_archive(self) -> bool:
         head = self._head()
-        return head[:4] == _ZIP or is_tar_file(self.path, head)
+        return head[:4] == ZIP or is_tar_file(self.path, head)
 
     def _head(self) -> bytes:
         with self.path.open("rb") as file:
             return file.read(HEAD)
 
     @cached_property
-    def zip(self) -> "Zip | Tar | None":
+    def zip(self) -> Zip | Tar | None:
         """The archive, zip or tar, or None if the place is not an archive."""
         if self.is_file or not self.path.is_file():
             return None
@@ -150,14 +147,27 @@ class Place:
     def names(self) -> tuple[str, ...]:
         """The names of all files, sorted."""
         if self.is_file:
-            return (self.path.name,)
+            return self._unpacked_names([self.path.name])
         if self.zip:
             return tuple(sorted(filter(_is_visible, self.zip.sizes)))
         tree = self._tree or Tree(self.root)
         names = sorted(_matches(self.path, self.root) if self.is_glob else tree.below(visible=True))
         if not names:
             raise NotFound(f"{self.path}: no file " + ("matches" if self.is_glob else "in it"))
-        return tuple(names)
+        return self._unpacked_names(names)
+
+    def _unpacked_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names without the suffix of packed texts; where a text lies there plain too, that is read."""
+        plain = {unpacked_name(name): name for name in names}
+        plain |= {name: name for name in names if not is_packed_text(name)}
+        self._packed = {name: stored for name, stored in plain.items() if name != stored}
+        return tuple(sorted(plain))
+
+    def _stored(self, name: str) -> str:
+        """The name of a file on disk."""
+        if self.is_file and not self._packed:
+            _ = self.names
+        return self._packed.get(name, name)
 
     @property
     def stamp(self) -> str:
@@ -166,16 +176,16 @@ class Place:
             return sha256(self._stream).hexdigest()
         if self.is_file or self.zip:
             return _stamp(self.path)
-        stamps = (f"{name} {_stamp(self.root / name)}\n".encode() for name in self.names)
+        stamps = (f"{name} {_stamp(self.file(name).path)}\n".encode() for name in self.names)
         return sha256(b"".join(stamps)).hexdigest()
 
     def file(self, name: str) -> File:
         """The file with a name, whether it exists or not."""
-        return File(self.root / name, name, self)
+        return File(self.root / self._stored(name), name, self)
 
     def find(self, name: str) -> File | None:
         """The file with a name if it exists, even if it is not among `names`."""
-        is_file = name in self.zip.sizes if self.zip else (self.root / name).is_file()
+        is_file = name in self.zip.sizes if self.zip else self.file(name).path.is_file()
         return self.file(name) if is_file else None
 
     def read(self, name: str) -> bytes:
@@ -184,18 +194,20 @@ class Place:
             return self._stream
         if self.zip:
             return self.zip.read(name)
-        path = self.root / name
-        self.limits.check_bytes(path, _size(path))
-        return regular(path)
+        path = self.file(name).path
+        self.limits.check_bytes(path, size_of(path))
+        return unpacked(path, self.limits) if name in self._packed else regular(path)
 
     def on_disk(self, name: str) -> Path | None:
-        """The path of a file that can be read in parts; None for files in a pipe, an archive or a store."""
-        path = self.root / name
-        return path if isinstance(path, Path) and self._stream is None and not self.zip else None
+        """The path of a file that can be read in parts; None for what is packed, in a pipe or in a store."""
+        path = self.file(name).path
+        is_whole = self._stream is not None or self.zip or name in self._packed
+        return path if isinstance(path, Path) and not is_whole else None
 
     def open(self, name: str) -> BinaryIO:
-        """An opened file; a member of an archive is read into memory first."""
-        return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")
+        """An opened file; what is packed is read into memory first."""
+        is_packed = self.zip or self._stored(name) != name
+        return BytesIO(self.read(name)) if is_packed else (self.root / name).open("rb")
 
 
 def _stamp(path: Location) -> str:
@@ -224,67 +236,3 @@ def _matches(pattern: Location, root: Location) -> Iterator[str]:
 def _is_visible(name: str) -> bool:
     parts = PurePosixPath(name).parts
     return not any(part.startswith(".") or part in _IGNORED for part in parts)
-
-
-def _size(path: Location) -> int:
-    if isinstance(path, Path):
-        return path.stat().st_size
-    return int((path.info() or {}).get("size") or 0)
-
-
-class Zip:
-    """A zip archive, read in place.
-
-    Raises:
-        FormatError: The archive is damaged or encrypted, or a name would leave the archive or occurs twice.
-        LimitError: A member unpacks to too many bytes.
-    """
-
-    def __init__(self, path: Location, limits: Limits) -> None:
-        self.path, self.limits = path, limits
-        self.sizes: dict[str, int] = {}
-        self._opened: dict[int, zipfile.ZipFile] = {}
-        self._stored: dict[str, str] = {}  # the spelling in the archive, for names that differ from it
-        for name, member in member_names(self._archive().infolist(), path):
-            if not name.endswith("/"):  # `is_dir` fails on a member without a name
-                self._check(name, member)
-                self.sizes[name] = member.file_size
-                if name != member.filename:
-                    self._stored[name] = member.filename
-        # members may share packed bytes, so the ratio of the whole may be larger than theirs
-        limits.check_ratio(path, packed=_size(path), size=sum(self.sizes.values()))
-
-    def _check(self, name: str, member: "zipfile.ZipInfo") -> None:
-        path = member_path(self.path, name, names=self.sizes)
-        if member.flag_bits & 1:
-            raise FormatError(f"{path}: encrypted", advice="unpack it first")
-        self.limits.check_bytes(path, member.file_size)
-        self.limits.check_ratio(path, packed=member.compress_size, size=member.file_size)
-
-    def _archive(self) -> "zipfile.ZipFile":
-        """The archive opened in this process: forked workers must not share a file position."""
-        import zipfile  # quick to start without
-
-        if os.getpid() not in self._opened:
-            try:
-                source = self.path if isinstance(self.path, Path) else self.path.open("rb")
-                self._opened[os.getpid()] = zipfile.ZipFile(source)
-            except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-                raise FormatError(f"a damaged zip: {error}", file=self.path) from None
-        return self._opened[os.getpid()]
-
-    def read(self, name: str) -> bytes:
-        """A member's bytes, never more than the size that was checked."""
-        import zipfile
-
-        try:
-            with self._archive().open(self._stored.get(name, name)) as member:
-                data = member.read(self.sizes[name] + 1)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-            raise FormatError(f"{self.path}/{name}: a damaged zip: {error}") from None
-        if len(data) != self.sizes[name]:
-            raise FormatError(f"{self.path}/{name}: unpacks to another size than it says")
-        return data
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": {}}

@@ -1,18 +1,23 @@
 """Advice about where things lie and what they are called: archives, names, moved projects, lost masks."""
 
 import json
+import os
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
+from polymask import NotFound
+from polymask.storage.local_disk.user_dirs import state_folder
 from tests.advice.sites import Case, follows
 from tests.conftest import SAMPLE, coco
 from tests.conversion.test_moved_projects import _as_an_earlier_build
 from tests.support.formats import FIXTURES
 
 
-@follows("storage/tar: unpack the archive first")
+@follows("storage/archives/tar: unpack the archive first")
 def test_a_tar_with_links_is_unpacked(case: Case) -> None:
     """What the link means lies there then."""
     with tarfile.open(case.folder / "a.tar", "w") as archive:
@@ -27,7 +32,7 @@ def test_a_tar_with_links_is_unpacked(case: Case) -> None:
     case.works("convert", case.folder / "unpacked/data", case.out)
 
 
-@follows("storage/zip_names: unpack it and name the folder, or zip it again with names in UTF-8")
+@follows("storage/archives/zip_names: unpack it and name the folder, or zip it again with names in UTF-8")
 def test_a_zip_of_names_that_nobody_can_read_is_unpacked_or_zipped_again(case: Case) -> None:
     """Names of Windows' Latin-1, without a word that they are."""
     folder, name = case.folder / "folder", "bär.json"
@@ -121,3 +126,19 @@ def test_a_labels_mask_that_is_lost_is_made_again(case: Case) -> None:
     case.fails("stats", out)
     case.works("convert", SAMPLE, out, "--to", "binary", "--overwrite")
     case.works("stats", out)
+
+
+@follows("storage/local_disk/user_dirs: set {variable}, or HOME")
+@pytest.mark.parametrize("variable", ["XDG_STATE_HOME", "HOME"])
+def test_a_user_without_a_home_gets_one(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number that the system has no name for, as containers run under; either variable will do."""
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    with pytest.raises(NotFound) as error:
+        state_folder()
+    assert error.value.advice == "set XDG_STATE_HOME, or HOME"
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert state_folder().is_relative_to(tmp_path)

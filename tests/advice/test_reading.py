@@ -67,6 +67,15 @@ def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     assert (ROOT / "docs/tools.md").is_file()
 
 
+@follows("formats/reading/records: advice")
+def test_a_file_of_an_odd_suffix_is_named_itself(case: Case) -> None:
+    """In a folder only files of a format's usual suffixes are read."""
+    row = (ROOT / "fixtures/labelbox/export.ndjson").read_text()
+    path = case.write("in/rows.txt", row)
+    case.fails("convert", path.parent, case.out)
+    case.works("convert", path, case.out)
+
+
 @follows("formats: name one of them as SOURCE")
 def test_of_several_files_of_a_format_one_is_named(case: Case) -> None:
     """A folder of two files that are each a dataset."""
@@ -142,11 +151,16 @@ def test_panoptic_pixels_are_found_where_images_says(case: Case) -> None:
     case.works("convert", source, case.out, "--images", FIXTURES / "coco-panoptic/panoptic")
 
 
-@follows("formats/cvat: export it as “CVAT for images 1.1”")
-def test_a_video_export_is_exported_for_images(case: Case) -> None:
-    """The same task has both exports."""
-    case.fails("convert", case.write("a.xml", "<annotations><track id='0'/></annotations>"), case.out)
-    case.works("convert", FIXTURES / "cvat/annotations.xml", case.out)
+@follows("formats/cvat/tracks: _ADVICE")
+def test_a_video_export_is_exported_for_images_or_has_its_frames_named(case: Case) -> None:
+    """The same task has both exports; the frames of a video are packed as pictures."""
+    box = '<box frame="0" outside="0" xtl="0" ytl="0" xbr="4" ybr="4"/>'
+    source = case.write("a.xml", f'<annotations><track id="0" label="a">{box}</track></annotations>')
+    case.fails("convert", source, case.out)
+    case.works("convert", FIXTURES / "cvat/annotations.xml", case.folder / "images-export")
+    (case.folder / "frames").mkdir()
+    shutil.copy(FIXTURES / "via/boat.png", case.folder / "frames/frame_000000.png")
+    case.works("convert", source, case.out, "--images", case.folder / "frames")
 
 
 @follows("formats/dicom: add --images DIR")
@@ -334,7 +348,7 @@ def test_a_limit_is_raised_by_the_flag_that_is_named(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, flag, 160 * 120)
 
 
-@follows("storage/source_files: unpack it first")
+@follows("storage/archives/zips: unpack it first")
 def test_an_encrypted_zip_is_unpacked(case: Case) -> None:
     """Only the flag of encryption is set here; what is unpacked is read."""
     buffer = io.BytesIO()

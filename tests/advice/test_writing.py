@@ -272,7 +272,7 @@ def test_damaged_tables_of_masks_are_replaced_or_removed(case: Case) -> None:
     assert "damaged" not in polymask("stats", out).told
 
 
-@follows("layouts/overlay: leave --images out for gray", "usual: InputError")
+@follows("layouts/overlays/blending: leave --images out for gray", "usual: InputError")
 def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
     """Where --images is left out."""
     source = case.write("a.json", coco())
@@ -686,6 +686,22 @@ def test_a_dest_is_named_and_a_preview_is_of_a_dry_run(case: Case) -> None:
 
 
 @follows(
+    "report/html: name it {_renamed(dest, '.html')} or {_renamed(dest, '.png')}",
+    "report/html: name it {_renamed(dest, '.html')}",
+    "report/html: leave it out",
+)
+def test_a_preview_is_named_as_what_it_is(case: Case) -> None:
+    """Other suffixes, a size for a picture, a picture of changes."""
+    case.fails("preview", SAMPLE, "-o", case.folder / "look.pdf")
+    for name in ("look.html", "look.png"):
+        case.works("preview", SAMPLE, "-o", case.folder / name)
+    case.fails("preview", SAMPLE, "-o", case.folder / "look.png", "--max-mb", 3)
+    case.works("preview", SAMPLE, "-o", case.folder / "look.png")
+    case.fails("convert", SAMPLE, case.out, "--dry-run", "--preview", case.folder / "look.png")
+    case.works("convert", SAMPLE, case.out, "--dry-run", "--preview", case.folder / "look.html")
+
+
+@follows(
     "analysis/masks/mask_sets: add --labels",
     "analysis/masks/stored_masks: convert again, or take its line out there",
 )
@@ -743,6 +759,17 @@ def test_masks_are_verified_where_they_lie_or_against_their_source(case: Case) -
     case.fails("verify", out, code=5)
     case.works("convert", SAMPLE, out, "--overwrite")
     case.works("verify", out)
+
+
+@follows("analysis/masks/mask_sets: name the annotations that they were made of, or masks in another layout")
+def test_overlays_are_no_masks(case: Case) -> None:
+    """Their annotations are, and so is what another layout makes of them."""
+    looks, masks = case.folder / "looks", case.folder / "masks"
+    case.works("convert", SAMPLE, looks, "--to", "overlay")
+    case.works("convert", SAMPLE, masks)
+    case.fails("compare", masks, looks)
+    case.works("compare", masks, SAMPLE)
+    case.works("compare", masks, masks)
 
 
 @follows("report/html: allow 1 or more", "report/html: name a local file, and copy it")

@@ -1,6 +1,7 @@
 """The bombs: each makes a file, and says which error it is and what it may cost at most."""
 
 import base64
+import gzip
 import json
 import struct
 import zipfile
@@ -110,6 +111,18 @@ def _zip(members: Iterator[tuple[str, bytes]], *, encrypted: bool = False) -> Ma
     return make
 
 
+def _packed(size: int) -> Make:
+    """A gzip of spaces, made without holding them."""
+
+    def make(folder: Path) -> Path:
+        with gzip.open(folder / "a.json.gz", "wb", compresslevel=1) as file:
+            for _ in range(size >> 24):
+                file.write(b" " * (1 << 24))
+        return folder / "a.json.gz"
+
+    return make
+
+
 def _text(name: str, text: str) -> Make:
     def make(folder: Path) -> Path:
         (folder / name).write_text(text)
@@ -162,6 +175,7 @@ BOMBS: dict[str, Bomb] = {
     "interlaced PNG": Bomb(_mask(lambda: png(8, 8, chunk(b"IDAT", zeros(200)), interlace=1)), ""),
     "16-bit palette": Bomb(_mask(lambda: png(4, 4, chunk(b"IDAT", zeros(40)), depth=16)), "FormatError"),
     "brush of 30,000 × 30,000 in 1 MB": Bomb(lambda at: _brush(30_000)(at), seconds=5, mib=128),
+    "packed text of 256 MiB": Bomb(_packed(1 << 28)),
     "zip of a thousandth": Bomb(_zip(iter([("a.json", b" " * 50_000_000)]))),
     "zip of 30,000 names": Bomb(
         lambda at: _zip((f"{n}/a.txt", b"") for n in range(30_000))(at), "FormatError", seconds=20, mib=200

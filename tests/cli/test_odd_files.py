@@ -206,7 +206,7 @@ def test_input_that_does_not_exist_is_exit_2(polymask: Polymask) -> None:
     for command in (
         ["convert", "none", "out"], ["check", "none"], ["stats", "none"], ["verify", "none"],
         ["compare", "none", SAMPLE], ["compare", SAMPLE, "none"], ["verify", "none", "--source", SAMPLE],
-        ["convert", SAMPLE, "out", "--labels", "none.txt"],
+        ["convert", SAMPLE, "out", "--labels", "none.txt"], ["restore", "none"], ["remove-masks", "none"],
     ):  # fmt: skip
         run = polymask(*command, "--json")
         assert run.returncode == 2, command

@@ -78,3 +78,24 @@ def test_an_interrupt_stops_cleanly(
     assert "Traceback" not in errors
     convert(path, out)
     assert len(list((out / "masks").iterdir())) == 3000
+
+
+@pytest.mark.parametrize("options", [("--border", 40), ("--to", "onehot")], ids=["border", "one-hot"])
+def test_a_mask_of_600_megapixels_is_interrupted_too(
+    coco_file: Write, tmp_path: Path, options: tuple[object, ...]
+) -> None:
+    """Within two seconds, in the midst of what is made pixel by pixel."""
+    width, height = 30_000, 20_000
+    ring = [100, 50, width - 100, 200, width - 300, height - 100, width / 2, height - 2000]
+    image = {"id": 1, "file_name": "slide.png", "height": height, "width": width}
+    rows = [{"id": 1, "image_id": 1, "category_id": 3, "segmentation": [ring], "iscrowd": 0}]
+    process = start(coco_file(images=[image], annotations=rows), tmp_path / "out", *options)
+    while process.poll() is None and not (tmp_path / "out/.polymask/run.json").exists():
+        time.sleep(0.01)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGTERM)
+    began = time.perf_counter()
+    _, errors = process.communicate(timeout=20)
+    assert time.perf_counter() - began < 2
+    assert process.returncode == 143
+    assert "Traceback" not in errors

@@ -171,7 +171,9 @@ def test_every_command_shows_examples(polymask_command):
 def test_preview_from_the_command_line(polymask_command, tmp_path):
     done = polymask_command("preview", SAMPLE, "-o", tmp_path / "r.html")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "3 of 3 images, 3 with their picture" in done.stdout
+    assert done.stdout == f"3 images → {tmp_path / 'r.html'}\n"
+    done = polymask_command("preview", SAMPLE, "-o", tmp_path / "r.png", "--limit", 1, "--images", tmp_path)
+    assert done.stdout == f"1 of 3 images (1 on gray, without a picture) → {tmp_path / 'r.png'}\n"
     quiet = polymask_command("preview", SAMPLE, "-o", tmp_path / "r.html", "--quiet")
     assert quiet.stdout == ""
     done = polymask_command("convert", SAMPLE, tmp_path / "out", "--preview", tmp_path / "r.html")

@@ -219,7 +219,7 @@ def test_the_summary_folds_reasons(coco_file: Write, tmp_path: Path, polymask_co
     path = coco_file(annotations=[CAT, BOX, {**BOX, "id": 5}])
     done = polymask_command("convert", path, tmp_path / "out")
     assert done.returncode == 0
-    assert "Painted are 1 of 3 annotations; the others are not:\n  2 × a box without" in done.stdout
+    assert "1 of 3 annotations are painted; the others are not:\n  2 × a box without" in done.stdout
 
 
 def test_a_shard_without_what_is_chosen_has_done_its_part(coco_file: Write, tmp_path: Path) -> None:

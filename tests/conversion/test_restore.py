@@ -43,7 +43,11 @@ def test_a_changed_file_does_not_keep_the_others_from_being_restored(
     done = polymask_command("restore", out, "--dry-run")
     assert (done.returncode, [path.read_bytes() for path in paths].count(after + b" ")) == (4, 1)
     done = polymask_command("restore", out)
-    summary = ["2 annotation files put back, 0 were there.", f"put back: {paths[2]}", f"put back: {paths[0]}"]
+    summary = [
+        "2 annotation files put back, 0 were there already.",
+        f"put back: {paths[2]}",
+        f"put back: {paths[0]}",
+    ]
     assert (done.returncode, done.stdout.splitlines()) == (4, summary)
     assert str(paths[1]) in done.stderr
     assert [path.read_bytes() == data for path, data in zip(paths, before, strict=True)] == [

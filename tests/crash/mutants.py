@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from polymask import operating_system
 from polymask.conversion import delete_source as removal
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from polymask.storage.roots import local as files
@@ -29,7 +30,10 @@ def without_fsync(caller: str, kind: str) -> None:
 
     def forgetful(descriptor: int) -> None:
         is_folder = Path(f"/proc/self/fd/{descriptor}").is_dir()
-        if sys._getframe(1).f_code.co_name == caller and is_folder == (kind == "folder"):
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_globals["__name__"] == operating_system.__name__:
+            frame = frame.f_back
+        if frame.f_code.co_name == caller and is_folder == (kind == "folder"):
             return
         honest(descriptor)
 

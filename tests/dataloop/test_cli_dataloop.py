@@ -224,8 +224,11 @@ def test_a_dry_run_shows_before_and_after(command: Command, sample: Emulator, tm
     assert (done.returncode, kinds(sample)) == (0, before), done.stderr
     page = (tmp_path / "changes.html").read_text()
     assert "write the mask of &#39;boat&#39;" in page
-    told = re.findall(r"delete (\d+) polygons", page.partition("<dialog")[0])
+    told = re.findall(r"delete (\d+) polygons?", page.partition("<dialog")[0])
     assert sum(map(int, told)) == before["segment"]
+    total = re.search(r">polygons to delete</th><td class=\"n\">(\d+)</td>", page)
+    assert total
+    assert int(total[1]) == before["segment"]
     assert page.count("data:image/jpeg") == 2
     assert command("convert", URL).returncode == 0
     assert command("convert", URL, "--dry-run", "--preview", tmp_path / "after.html").returncode == 0

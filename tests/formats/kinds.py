@@ -282,7 +282,11 @@ STUDIO: dict[str, Any] = {
     "rectangle of points": {"type": "rectanglelabels", "value": {"points": [[10, 10], [50, 10], [50, 50]]}},
     "keypoint": {"type": "keypointlabels", "value": {"x": 50, "y": 50}},
     "video": {"type": "videorectangle", "value": {"sequence": []}},
-    "vector": {"type": "vectorlabels", "value": {}},
+    "vector": {
+        "type": "vectorlabels",
+        "value": {"closed": True, "vertices": [{"x": 10, "y": 10}, {"x": 50, "y": 10}, {"x": 50, "y": 50}]},
+    },
+    "open vector": {"type": "vectorlabels", "value": {"vertices": [{"x": 10, "y": 10}, {"x": 50, "y": 10}]}},
     "turned": {"type": "rectanglelabels", "value": {"x": 10, "y": 10}, "image_rotation": 90},
     "choices": {"type": "choices", "value": {"choices": ["sunny"]}},
     "text": {"type": "textarea", "value": {"text": ["a"]}},
@@ -507,6 +511,41 @@ def via(path: Path, images: Images) -> Path:
     return written(path / "a.json", document)
 
 
+VIA_3: dict[str, dict[str, Any]] = {
+    "rect": {"xy": [2, 1, 1, 4, 4]},
+    "circle": {"xy": [3, 4, 4, 2]},
+    "ellipse": {"xy": [4, 4, 4, 2, 2]},
+    "closed": {"xy": [6, 1, 1, 5, 1, 5, 5, 1, 1]},
+    "polygon": {"xy": [7, *FLAT]},
+    "point": {"xy": [1, 1, 1]},
+    "line": {"xy": [5, 1, 1, 5, 5]},
+    "polyline": {"xy": [6, 1, 1, 5, 1, 5, 5]},
+    "extreme rectangle": {"xy": [8, 1, 1, 5, 1, 5, 5, 1, 5]},
+    "extreme circle": {"xy": [9, 1, 1, 5, 1, 5, 5]},
+    "of a moment": {"xy": [2, 1, 1, 4, 4], "z": [0.5]},
+    "of the image": {"xy": [], "av": {"1": "1"}},
+    "no such shape": {"xy": [12, 1, 1]},
+}
+
+
+def via_3(path: Path, images: Images) -> Path:
+    metadata, keys = {}, [str(image) for image in range(len(images))]
+    for image, kinds in enumerate(images):
+        picture(path / name(image))
+        for at, kind in enumerate(kinds):
+            metadata[f"{image}_{at}"] = {"vid": str(image), "z": [], "av": {"1": "1"}} | VIA_3[kind]
+    return written(
+        path / "a.json",
+        {
+            "project": {"vid_list": keys},
+            "attribute": {"1": {"aname": "kind", "type": 4, "options": {"1": "cat"}}},
+            "file": {key: {"fid": key, "fname": name(int(key)), "type": 2} for key in keys},
+            "view": {key: {"fid_list": [key]} for key in keys},
+            "metadata": metadata,
+        },
+    )
+
+
 SCENES = SERVICES | LABELBOX_SCENES | {
     "coco": Scene("coco", COCO_OUTCOMES, coco),
     "coco results": Scene(
@@ -570,8 +609,9 @@ SCENES = SERVICES | LABELBOX_SCENES | {
     "labelstudio": Scene(
         "labelstudio",
         outcomes(
-            STUDIO, keypoint="unsupported", video="unsupported", vector="unsupported", turned="unsupported",
-            choices="tag", text="tag", relation="tag", no_label="invalid", rectangle_of_points="invalid",
+            STUDIO, keypoint="unsupported", video="unsupported", open_vector="unsupported",
+            turned="unsupported", choices="tag", text="tag", relation="tag",
+            no_label="invalid", rectangle_of_points="invalid",
             named_apart="painted joined", keypoint_named_apart="unsupported unsupported",
             cancelled="withdrawn", predicted="prediction", drafted="draft",
         ),
@@ -618,5 +658,14 @@ SCENES = SERVICES | LABELBOX_SCENES | {
     "masks of scripts": Scene("masks", {"car": "painted", "group": "once", "road": "once"}, id_masks),
     "via": Scene(
         "via", outcomes(VIA, polyline="unsupported", point="unsupported", no_such_shape="invalid"), via
+    ),
+    "via 3": Scene(
+        "via",
+        outcomes(
+            VIA_3, point="unsupported", line="unsupported", polyline="unsupported",
+            extreme_rectangle="unsupported", extreme_circle="unsupported", of_a_moment="unsupported",
+            of_the_image="tag", no_such_shape="invalid",
+        ),
+        via_3,
     ),
 }  # fmt: skip

@@ -370,6 +370,29 @@ def via_csv(path: Path, images: Images) -> Path:
     return written(path / "a.csv", "\n".join(lines) + "\n")
 
 
+VIA_3_CSV: dict[str, tuple[str, str]] = {  # spatial and temporal coordinates
+    "polygon": ("[7,1,1,5,1,5,5]", "[]"),
+    "rect": ("[2,1,1,3,3]", "[]"),
+    "point": ("[1,1,1]", "[]"),
+    "of a moment": ("[2,1,1,3,3]", "[0.5]"),
+    "no such shape": ("[12,1,1]", "[]"),
+}
+
+
+def via_3_csv(path: Path, images: Images) -> Path:
+    lines = [
+        "# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)",
+        '# ATTRIBUTE = {"1":{"aname":"kind","type":4,"options":{"0":"cat"}}}',
+        "# CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata",
+    ]
+    for image, kinds in enumerate(images):
+        picture(path / name(image))
+        cells = [VIA_3_CSV[kind] for kind in kinds] + [("[]", "[]")]  # the last is of the whole image
+        for at, (xy, z) in enumerate(cells):
+            lines.append(f'"{image}_{at}","[""{name(image)}""]",0,"{z}","{xy}","{{""1"":""0""}}"')
+    return written(path / "a.csv", "\n".join(lines) + "\n")
+
+
 # --- pixels, and what libraries read
 
 
@@ -560,6 +583,12 @@ SERVICES = {
         "via-csv",
         outcomes(VIA_CSV, polyline="unsupported", point="unsupported", no_such_shape="invalid"),
         via_csv,
+    ),
+    "via-csv 3": Scene(
+        "via-csv",
+        outcomes(VIA_3_CSV, point="unsupported", of_a_moment="unsupported", no_such_shape="invalid"),
+        via_3_csv,
+        besides="tag",
     ),
     "bsds": Scene("bsds", {"segment": "painted"}, bsds),
     "waymo": Scene("waymo", outcomes(WAYMO, undefined="undrawn"), waymo),

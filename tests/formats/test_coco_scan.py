@@ -31,7 +31,7 @@ def told(path: Path, *, named: str | None, **options: Any) -> Any:
         records = list(annotations)
     except PolymaskError as error:
         return type(error), str(error)
-    return facts(annotations), annotations.ledger and vars(annotations.ledger), records
+    return facts(annotations), annotations.ledger and dict(vars(annotations.ledger)), records
 
 
 def same(path: Path, *, named: str | None = "coco", **options: Any) -> Any:

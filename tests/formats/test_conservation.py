@@ -20,14 +20,14 @@ from tests.formats.scenes import Images, Scene
 from tests.support.formats import FIXTURES, written
 
 DECLARED = {  # records, counted by hand
-    "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "supervisely": 3,
-    "labelstudio": 3, "labelstudio-min": 3, "datumaro": 4, "labelbox": 3, "labelbox-v1": 3,
+    "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "via-3": 3,
+    "supervisely": 3, "labelstudio": 3, "labelstudio-min": 3, "datumaro": 4, "labelbox": 3, "labelbox-v1": 3,
     "labelbox-import": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3,
     "coco-panoptic": 3, "rectlabel": 3, "coco-results": 3, "sa1b": 3, "cityscapes": 5, "idd": 4,
     "odd": 2, "shapes": 11, "scale": 3, "scale-nucleus": 3, "scale-segments": 3, "playment": 3,
     "playment-raster": 3, "rectlabel-xml": 3, "bsds": 3, "waymo": 3, "geojson": 3,
     "mapillary": 3, "bdd100k": 3, "bdd100k-old": 3, "darwin": 3, "darwin-1": 3, "encord": 3, "isat": 4,
-    "imagej": 3, "dicom": 4, "labelme-xml": 4, "via-csv": 3, "camvid": 3, "camvid-kaggle": 3,
+    "imagej": 3, "dicom": 4, "labelme-xml": 4, "via-csv": 3, "via-csv-3": 4, "camvid": 3, "camvid-kaggle": 3,
     "masks": 3, "segmentsai": 3,
 }  # fmt: skip
 

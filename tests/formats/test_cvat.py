@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from polymask import FormatError, LabelMap
 from polymask.formats import ReadOptions, open_annotations
@@ -123,6 +124,57 @@ def test_a_video_export_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(FormatError, match=r"CVAT for images 1\.1"):
         open_annotations(path)
+
+
+def video(folder: Path, *tracks: str, frames: int = 3) -> Path:
+    """A video export, and the pictures of its frames as CVAT packs them."""
+    (folder / "images").mkdir(parents=True)
+    for number in range(frames):
+        Image.new("RGB", (8, 6)).save(folder / f"images/frame_{number:06}.PNG", "PNG")
+    written(folder / "annotations.xml", f"{HEAD}{''.join(tracks)}</annotations>")
+    return folder
+
+
+def track(*frames: int, out: int | None = None, label: str = "a") -> str:
+    corners = 'xtl="1" ytl="1" xbr="4" ybr="3"'
+    boxes = [f'<box frame="{at}" keyframe="1" outside="{int(at == out)}" {corners}/>' for at in frames]
+    return f'<track id="0" label="{label}">{"".join(boxes)}</track>'
+
+
+def test_frames_of_a_video_are_images_where_they_are_named(tmp_path: Path) -> None:
+    """A mask a frame, also of frames without a shape; where a track leaves the picture nothing is painted."""
+    source = video(tmp_path / "in", track(0, 1, 2, out=2), track(1, 2, label="b"))
+    annotations = open_annotations(source)
+    assert list(annotations.names) == [f"frame_{number:06}.PNG" for number in range(3)]
+    counts = [[instance.label for instance in record.instances] for record in annotations]
+    assert counts == [["a"], ["a", "b"], ["b"]]
+    square = drawn("........", ".###....", ".###....", "........", "........", "........")
+    assert (masks(source)["frame_000000.PNG"] == square).all()
+    assert annotations.ledger
+    assert annotations.ledger.count("tag") == 1
+    beside = open_annotations(source / "annotations.xml", options=ReadOptions(images=source / "images"))
+    assert beside.used == annotations.used == {"a": 2, "b": 2}
+
+
+def test_a_frame_of_which_a_track_tells_nothing_is_listed(tmp_path: Path) -> None:
+    """Keyframes alone do not tell the frames between and after them: nothing is guessed, or dropped."""
+    annotations = open_annotations(video(tmp_path / "in", track(0, 2), frames=4))
+    assert [listed.name for listed in annotations.unsupported] == ["frame_000001.PNG", "frame_000003.PNG"]
+    assert "does not tell in this frame" in annotations.unsupported[0].reason
+    assert annotations.used == {"a": 2}
+    assert annotations.ledger
+    assert annotations.ledger.declared == 4
+
+
+def test_a_frame_without_a_picture_is_refused(tmp_path: Path) -> None:
+    """With both ways out."""
+    source = video(tmp_path / "in", track(0, 7))
+    with pytest.raises(FormatError, match=r"frame 7 has no picture; export it as .*, or name the folder"):
+        open_annotations(source)
+    with pytest.raises(FormatError, match="a track has two shapes in frame 1"):
+        open_annotations(video(tmp_path / "twice", track(0, 1, 1)))
+    with pytest.raises(FormatError, match="a frame is a whole number, not 'x'"):
+        open_annotations(video(tmp_path / "odd", track(0).replace('frame="0"', 'frame="x"')))
 
 
 @pytest.mark.parametrize(

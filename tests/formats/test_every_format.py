@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from polymask import FormatError, InputError, LabelMap, NotFound, convert, index_mask
+from polymask import FormatError, InputError, LabelMap, LimitError, NotFound, convert, index_mask
 from polymask.formats import FORMATS, ReadOptions, module_named, open_annotations, sniffed
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.texts.appearance import appearance
+from polymask.limits import Limits
 from tests.conftest import Run
+from tests.fuzz.targets import TARGETS
 from tests.support.formats import FIXTURES, LABELS, SCENE, masks, written
 
 SCENES = {
@@ -22,6 +24,7 @@ SCENES = {
     "yolo": "yolo",
     "via": "via",
     "via-1": "via",
+    "via-3": "via",
     "supervisely": "supervisely",
     "labelstudio": "labelstudio",
     "labelstudio-min": "labelstudio",
@@ -54,21 +57,22 @@ SCENES = {
     "imagej/boat.zip": "imagej",
     "labelme-xml": "labelme-xml",
     "via-csv": "via-csv",
+    "via-csv-3": "via-csv",
+}
+OTHER_SCENES = {  # of other labels, or of shapes that differ a little
+    "cityscapes": "cityscapes",
+    "idd": "idd",
+    "coco-results": "coco",
+    "sa1b": "sa1b",
+    "bsds": "bsds",
+    "bsds-500": "bsds",
+    "waymo": "waymo",
+    "isat": "isat",
+    "dicom": "dicom",
 }
 FILES = {
     path: name
-    for folder, name in {
-        **SCENES,
-        "cityscapes": "cityscapes",
-        "idd": "idd",
-        "coco-results": "coco",
-        "sa1b": "sa1b",
-        "bsds": "bsds",
-        "bsds-500": "bsds",
-        "waymo": "waymo",
-        "isat": "isat",
-        "dicom": "dicom",
-    }.items()
+    for folder, name in (SCENES | OTHER_SCENES).items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
 }
@@ -93,20 +97,45 @@ def test_the_scene_is_the_same_in_every_format(folder: str) -> None:
     assert annotations.used == {"sea": 1, "boat": 1, "sun": 1}
 
 
-@pytest.mark.parametrize("folder", SCENES)
-def test_a_zip_and_a_glob_are_read_as_the_folder_is(folder: str, tmp_path: Path) -> None:
-    """The same names and the same masks, from a zip with the folder's files and from a glob."""
+ANNOTATOR = {"bsds": "1102", "bsds-500": "1"}  # of several
+
+
+@pytest.mark.parametrize("folder", [*SCENES, *OTHER_SCENES])
+def test_a_zip_is_read_as_the_folder_is(folder: str, tmp_path: Path) -> None:
+    """The same names and the same masks, from a zip with the folder's files."""
     root = FIXTURES / folder
     if root.is_file():
         return
+    options = {"annotator": ANNOTATOR.get(folder)}
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(root.rglob("*")):
             if file.is_file():
                 archive.write(file, file.relative_to(root))
-    plain, zipped = masks(root, LABELS), masks(path, LABELS)
+    plain, zipped = masks(root, **options), masks(path, **options)
     assert list(plain) == list(zipped)
     assert all((plain[name] == zipped[name]).all() for name in plain)
+
+
+def test_every_format_has_a_scene_and_is_fuzzed() -> None:
+    """Of each there is a fixture that is drawn by hand, and a target of the fuzzer."""
+    assert {*SCENES.values(), *OTHER_SCENES.values()} == set(FORMATS)
+    assert set(FORMATS) <= set(TARGETS)
+
+
+LOWEST = {"max_pixels": 95, "max_instances": 1, "max_bytes": 20, "max_labels": 1}  # below every scene
+
+
+@pytest.mark.parametrize("limit", LOWEST)
+@pytest.mark.parametrize("folder", [*SCENES, *OTHER_SCENES])
+def test_every_format_keeps_to_the_limits(folder: str, limit: str) -> None:
+    """Frame, instances, labels and bytes, on opening or on decoding; the message names the flag."""
+    if (folder, limit) == ("sa1b", "max_labels"):
+        return  # it has no labels
+    limits = Limits(**{limit: LOWEST[limit]})
+    options = ReadOptions(limits=limits, annotator=ANNOTATOR.get(folder))
+    with pytest.raises(LimitError, match=f"--{limit.replace('_', '-')}"):
+        list(open_annotations(FIXTURES / folder, options=options))
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
@@ -146,6 +175,7 @@ WHOLE_FILES = [
     "idd/000001_gtFine_polygons.json",
     "cvat/annotations.xml",
     "via/via_region_data.json",
+    "via-3/via_project.json",
     "supervisely/harbor/ann/boat.png.json",
     "labelstudio/export.json",
     "datumaro/annotations/default.json",

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from copy import deepcopy
 from io import BytesIO
 from pathlib import Path
@@ -417,13 +418,85 @@ def test_a_size_that_is_none_tells_its_place(tmp_path: Path) -> None:
         open_annotations(path)
 
 
+CORNERS = [(12.5, THIRD), (50, THIRD), (50, 50), (12.5, 50)]
+
+
+def vector(*vertices: dict[str, Any], closed: bool = True) -> dict[str, Any]:
+    return result("vectorlabels", vertices=list(vertices), closed=closed)
+
+
+def before(number: int) -> int | None:
+    return number - 1 or None
+
+
+def vertices(*order: int, prev: Callable[[int], int | None] = before) -> list[dict[str, Any]]:
+    """The square's corners, numbered from 1, each with the number of the corner before it."""
+    rows = {at: {"id": at, "x": x, "y": y, "prevPointId": prev(at)} for at, (x, y) in enumerate(CORNERS, 1)}
+    return [rows[at] for at in order]
+
+
 @pytest.mark.parametrize(
-    ("closed", "reason"), [(True, "a closed vector, whose curves are not read"), (False, "enclose nothing")]
+    "rows",
+    [
+        vertices(1, 2, 3, 4),
+        vertices(4, 2, 1, 3),
+        vertices(3, 1, 4, 2, prev=lambda at: at - 1 or 4),  # the first names the last
+        [{"x": x, "y": y} for x, y in CORNERS],
+    ],
 )
-def test_vectors_are_listed_with_a_true_reason(tmp_path: Path, closed: bool, reason: str) -> None:
-    path = written(tmp_path / "a.json", tasks(result("vectorlabels", vertices=[], closed=closed)))
-    (skipped,) = open_annotations(path).unsupported
-    assert reason in skipped.reason
+def test_a_closed_vector_is_a_polygon(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    """Its vertices follow one another by the ids that they name, in whatever order they lie."""
+    path = written(tmp_path / "a.json", tasks(vector(*rows)))
+    assert (masks(path)["a.png"] == SQUARE).all()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        vector(*vertices(1, 2, 3, 4), closed=False),
+        vector(*vertices(1, 2, 3, 4, prev=lambda at: None if at == 1 else 1)),  # branches
+        vector(*vertices(1, 2, 3, 4, prev=lambda at: {1: None, 2: 1, 3: 4, 4: 3}[at])),  # in two parts
+        vector(),
+    ],
+)
+def test_vectors_that_are_no_ring_are_listed(tmp_path: Path, row: dict[str, Any]) -> None:
+    """Open ones, and those with branches; the others are painted."""
+    annotations = open_annotations(written(tmp_path / "a.json", tasks(row, POLYGON)))
+    (skipped,) = annotations.unsupported
+    assert "a vector that is open or has branches encloses nothing" in skipped.reason
+    assert annotations.used == {"cat": 1}
+
+
+def test_sides_with_control_points_are_curves(tmp_path: Path) -> None:
+    """A circle of four curves (controls at 0.5523 of the radius) is the circle of the same radius, 2.6 px."""
+    bend = 0.5522847
+    around = [(1, 0), (0, 1), (-1, 0), (0, -1)]  # right, bottom, left, top
+
+    def at(x: float, y: float) -> dict[str, float]:
+        return {"x": 50 + 32.5 * x, "y": 50 + 43.3333 * y}
+
+    circle = [
+        at(x, y)
+        | {"id": f"p{n}", "prevPointId": f"p{n - 1}" if n else None, "isBezier": True}
+        | {"controlPoint1": at(x + bend * y, y - bend * x), "controlPoint2": at(x - bend * y, y + bend * x)}
+        for n, (x, y) in enumerate(around)
+    ]
+    round_shape = result("ellipselabels", x=50, y=50, radiusX=32.5, radiusY=43.3333)
+    (curved, ellipse) = (
+        masks(written(tmp_path / f"{n}.json", tasks(row)))["a.png"]
+        for n, row in enumerate((vector(*circle), round_shape))
+    )
+    assert (curved == ellipse).all()
+    assert curved.sum() == 24
+
+
+def test_a_side_with_one_control_point_bends_as_in_the_editor(tmp_path: Path) -> None:
+    """The straight end pulls by three tenths of the side: the lower side of the square hangs down."""
+    rows = vertices(1, 2, 3, 4)
+    rows[2] |= {"isBezier": True, "controlPoint2": {"x": 50, "y": 100}}
+    hanging = drawn("........", ".###....", ".###....", "..##....", "........", "........")
+    path = written(tmp_path / "a.json", tasks(vector(*rows)))
+    assert (masks(path)["a.png"] == hanging).all()
 
 
 def test_an_open_polygon_is_told(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What tools write loosely beside their format: sizes as text, byte order marks, names with dots."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from PIL import Image
 from polymask import FormatError, convert, encode_png
 from polymask.formats import open_annotations, sniffed
 from polymask.formats.reading.content import Content
-from tests.support.formats import masks, written
+from tests.support.formats import FIXTURES, LABELS, masks, written
 from tests.support.oracles import drawn
 
 POINTS = [[1, 1], [4, 1], [4, 3], [1, 3]]
@@ -107,3 +109,48 @@ def test_images_that_differ_behind_a_dot_have_masks_of_their_own(tmp_path: Path)
         written(tmp_path / f"darwin/{number}.json", darwin(6, 8, name=f"scan.{number}"))
     convert(tmp_path / "darwin", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out/masks").iterdir()) == ["scan.1.png", "scan.2.png"]
+
+
+def _texts(document: Any, *keys: str, of: type = str) -> Any:
+    """The document with the whole numbers at these keys as text, or as floats."""
+    if isinstance(document, list):
+        return [_texts(part, *keys, of=of) for part in document]
+    if isinstance(document, dict):
+        return {
+            key: of(part) if key in keys and type(part) is int else _texts(part, *keys, of=of)
+            for key, part in document.items()
+        }
+    return document
+
+
+IDS = {  # where a fixture holds ids that are whole numbers by its format
+    "coco-panoptic": ("panoptic.json", ("id", "category_id", "image_id")),
+    "datumaro": ("annotations/default.json", ("label_id",)),
+    "segmentsai": ("release.json", ("category_id",)),
+    "supervisely": ("meta.json", ("id",)),
+}
+
+
+@pytest.mark.parametrize("of", [str, float])
+@pytest.mark.parametrize("name", IDS)
+def test_ids_may_be_text_or_floats(tmp_path: Path, name: str, of: type) -> None:
+    """Text is told of where it is an annotation's; a whole number as a float is no other id."""
+    shutil.copytree(FIXTURES / name, tmp_path / "in")
+    file, keys = IDS[name]
+    path = tmp_path / "in" / file
+    path.write_text(json.dumps(_texts(json.loads(path.read_text()), *keys, of=of)))
+    plain, loose = open_annotations(FIXTURES / name), open_annotations(tmp_path / "in")
+    assert (loose.used, dict(loose.categories)) == (plain.used, dict(plain.categories))
+    expected, read = masks(FIXTURES / name, LABELS), masks(tmp_path / "in", LABELS)
+    assert all((read[image] == expected[image]).all() for image in expected)
+    told = any("ids are text where others are numbers" in note for note in loose.notes)
+    assert told == (of is str and name != "supervisely")
+
+
+@pytest.mark.parametrize("value", ["x", 1.5, True, "1.5", [1]])
+def test_other_values_are_no_ids(tmp_path: Path, value: Any) -> None:
+    """They are refused with their place."""
+    document = json.loads((FIXTURES / "datumaro/annotations/default.json").read_text())
+    document["items"][0]["annotations"][0]["label_id"] = value
+    with pytest.raises(FormatError, match=r"annotations\[0\]\.label_id: .*Expected `int"):
+        open_annotations(written(tmp_path / "a.json", document))

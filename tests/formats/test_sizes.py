@@ -52,15 +52,15 @@ def unsized(name: str, folder: Path, *, how: str) -> Path:
 
 def _blank(holder: dict[str, Any], zero: Any, *, how: str) -> None:
     for side in holder.keys() & set(SIDES):
-        if how == "zero":
-            holder[side] = zero
+        if how != "missing":
+            holder[side] = "0" if how == "text zero" else zero
         else:
             del holder[side]
 
 
 def _blank_children(element: ElementTree.Element, *, how: str) -> None:
     for child in [child for child in element if child.tag in SIDES]:
-        if how == "zero":
+        if how != "missing":
             child.text = "0"
         else:
             element.remove(child)
@@ -77,8 +77,43 @@ def frames_of(path: Path) -> dict[str, Frame]:
     return {record.name: record.frame for record in open_annotations(path)}
 
 
+TEXTS: dict[str, Callable[[Any], list[Any]]] = SIZED | {  # of those, the ones whose numbers are JSON's
+    "coco-stuff": lambda document: document["images"],
+    "darwin": lambda document: document["item"]["slots"],
+    "dataloop": lambda document: [document["metadata"]["system"]],
+    "datumaro": lambda document: [item["image"] for item in document["items"]],
+    "isat": lambda document: [document["info"]],
+    "labelme": lambda document: [document],
+    "labelstudio": lambda tasks: [row for task in tasks for a in task["annotations"] for row in a["result"]],
+}
+TEXT_SIDES = {*SIDES, "imageHeight", "imageWidth", "original_height", "original_width", "size"}
+
+
+def quoted(value: Any) -> Any:
+    return [str(number) for number in value] if isinstance(value, list) else str(value)
+
+
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"cvat", "labelme-xml", "rectlabel-xml"}))
+def test_sizes_that_are_text_are_read_as_numbers(tmp_path: Path, name: str) -> None:
+    """The same frames in every format, and a note with their number; other texts are refused."""
+    source = tmp_path / "in"
+    shutil.copytree(FIXTURES / name, source)
+    documents = [path for path in source.rglob("*.json") if not path.name.startswith(("meta", "config"))]
+    for path in documents:
+        document = json.loads(path.read_text())
+        for holder in TEXTS[name](document):
+            holder |= {side: quoted(holder[side]) for side in holder.keys() & TEXT_SIDES}
+        path.write_text(json.dumps(document))
+    assert frames_of(source) == frames_of(FIXTURES / name)
+    assert any("are text, and were read as numbers" in note for note in open_annotations(source).notes)
+    for path in documents:
+        path.write_text(path.read_text().replace('"12"', '"12 px"').replace('"19"', '"wide"'))
+    with pytest.raises(InputError, match=r"a whole number of pixels large, not '|Expected `int"):
+        list(open_annotations(source))
+
+
 @named
-@pytest.mark.parametrize("how", ["missing", "zero"])
+@pytest.mark.parametrize("how", ["missing", "zero", "text zero"])
 @pytest.mark.parametrize("where", ["beside", "images"])
 def test_pictures_give_the_sizes(tmp_path: Path, name: str, how: str, where: str) -> None:
     """Missing or 0, from pictures beside or below `--images`: the same masks as with sizes, and a note."""

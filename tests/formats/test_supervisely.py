@@ -83,7 +83,7 @@ def test_boxes_are_counted_and_lines_left_alone(tmp_path: Path) -> None:
         (one("bitmap"), r"\.bitmap: Expected `object`"),
         (one("multipolygon", parts=[]), r"\.parts: no part in it"),
         (one("multipolygon", parts=[{"exterior": BOX}, {"exterior": BOX[:2]}]), r"\.parts\[1\]: a ring"),
-        ({"geometryType": "polygon"}, "missing required field `classTitle`"),
+        ({"geometryType": "polygon"}, r"\.classTitle: no title, and no `classId`"),
     ],
 )
 def test_malformed_objects_are_refused(tmp_path: Path, row: dict[str, Any], message: str) -> None:

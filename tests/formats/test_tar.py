@@ -116,11 +116,11 @@ def test_a_packed_tar_unpacks_to_no_more_than_the_limits_allow(tmp_path: Path) -
         assert Place(path, Limits(max_bytes=1 << 20)).names
 
 
-def test_what_is_packed_and_no_tar_is_no_archive(tmp_path: Path) -> None:
-    """It is a file in no format, whole or cut off."""
-    path = tmp_path / "a.json.gz"
+def test_what_is_packed_under_another_name_is_no_source(tmp_path: Path) -> None:
+    """It is a file in no format, whole or cut off: the way out is to unpack it."""
+    path = tmp_path / "a.gz"
     for data in (gzip.compress(BOAT), gzip.compress(BOAT)[:40]):
         path.write_bytes(data)
         assert Place(path).is_file
-        with pytest.raises(FormatError, match="none of the formats"):
+        with pytest.raises(FormatError, match=r"none of the formats.*a gzip archive; unpack it"):
             open_annotations(path)

@@ -74,3 +74,52 @@ def test_malformed_rows_are_refused(folder: Path, text: str, message: str) -> No
     """With the line."""
     with pytest.raises(FormatError, match=message):
         open_annotations(written(folder / "via.csv", text))
+
+
+HEAD_3 = "# CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata\n"
+ATTRIBUTE = '# ATTRIBUTE = {"1":{"aname":"kind","type":4,"options":{"0":"cat","1":"dog"}}}\n'
+
+
+def row_3(key: str = "m", files: str = "a.png", xy: str = "[2,1,1,5,4]", z: str = "[]", av: str = "0") -> str:
+    return f'"{key}","[""{files}""]",0,"{z}","{xy}","{{""1"":""{av}""}}"\n'
+
+
+def test_version_3_tells_attributes_and_columns_in_comments(folder: Path) -> None:
+    """A row's label is an option by its id; the rows of one list of files are one image."""
+    text = "# Exported using VGG Image Annotator\n" + ATTRIBUTE + HEAD_3
+    path = written(folder / "via.csv", text + row_3() + row_3("n", xy="[7,6,5,8,5,8,6,6,6]", av="1") + "\r\n")
+    assert (masks(path)["a.png"] == drawn("........", *[".11111.."] * 4, "......22")).all()
+    assert open_annotations(path).used == {"cat": 1, "dog": 1}
+
+
+def test_version_3_older_comments_tell_only_names(folder: Path) -> None:
+    """Of attributes; what is no option's id is the label itself."""
+    text = '# ATTRIBUTES = {"1":"kind"}\n' + HEAD_3
+    assert open_annotations(written(folder / "via.csv", text + row_3(av="cat"))).used == {"cat": 1}
+
+
+def test_version_3_videos_and_moments_are_listed(folder: Path) -> None:
+    """They are no pictures, and nothing is dropped."""
+    text = ATTRIBUTE + HEAD_3 + row_3() + row_3("n", z="[0.5]") + row_3("o", files="a.mp4", z="[1,2]")
+    annotations = open_annotations(written(folder / "via.csv", text))
+    assert annotations.used == {"cat": 1}
+    assert len(annotations.unsupported) == 2
+    assert "a video" in annotations.images_left_out[0].reason
+
+
+@pytest.mark.parametrize(
+    ("rows_below", "message"),
+    [
+        (row_3() + row_3(), "line 4: m is there twice"),
+        (row_3(xy="[2,1"), r"line 3: .*"),
+        ('"m","[""a.png""]",0\n', "line 3: fewer cells than columns"),
+        ('"m","[]",0,"[]","[]","{}"\n', "metadata m: a list of no files"),
+        (row_3(xy="[2,1,1,5]"), "a rect has 4 coordinates, not 3"),
+        (row_3(xy="[12,1]"), "no shape of VIA 3 has the number 12"),
+        ('"m","[""a', "not CSV"),
+    ],
+)
+def test_malformed_rows_of_version_3_are_refused(folder: Path, rows_below: str, message: str) -> None:
+    """With the line, or the metadata's id."""
+    with pytest.raises(FormatError, match=message):
+        open_annotations(written(folder / "via.csv", ATTRIBUTE + HEAD_3 + rows_below))

@@ -5,6 +5,7 @@ else it raises, an `AssertionError` about what it gave among them, is a finding.
 """
 
 import base64
+import gzip
 import json
 import tarfile
 from collections.abc import Callable, Sequence
@@ -138,8 +139,8 @@ def _tars() -> tuple[bytes, ...]:
     return tuple(packed)
 
 
-def _archive(data: bytes, folder: Path) -> bool:
-    path = folder / "archive"
+def _archive(data: bytes, folder: Path, *, name: str = "archive") -> bool:
+    path = folder / name
     path.write_bytes(data)
     _draw(open_annotations(path, options=ReadOptions(limits=LIMITS, skip_invalid=True)))
     return True
@@ -376,8 +377,8 @@ _FILES = {
     "imagej": ("imagej/boat.zip",),
     "dicom": ("dicom/rs.dcm",),
     "labelme-xml": ("labelme-xml/boat.xml",),
-    "via-csv": ("via-csv/via_export_csv.csv",),
-    "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
+    "via-csv": ("via-csv/via_export_csv.csv", "via-csv-3/via_export.csv"),
+    "via": ("via/via_region_data.json", "via-1/via_region_data.json", "via-3/via_project.json"),
 }  # fmt: skip
 
 _BESIDE = {
@@ -458,6 +459,9 @@ TARGETS: dict[str, Target] = {
     "yolo-yaml": Target((*_samples("yolo/data.yaml"), b"names:\n  0: sea\n  1: boat\n"), WORDS, _yaml),
     "zip": Target(_samples("cvat.zip"), BYTES, _archive),
     "tar": Target(_tars(), BYTES, _archive),
+    "packed": Target(
+        (gzip.compress(_samples("labelme/boat.json")[0], mtime=0),), BYTES, partial(_archive, name="a.json.gz")
+    ),
     "labels": Target(_LABELS, (*WORDS, *JSON), _labels),
     "manifest": Target((_json_of(_ENTRY), _json_of(_ENTRY, _ENTRY | {"name": "b"})), JSON, _manifest),
     "run-json": Target((_json_of({"options": {"to": "index", "only": []}, "process": 1, "host": "h"}),), JSON, _run_json),

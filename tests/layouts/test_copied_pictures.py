@@ -12,6 +12,7 @@ from polymask import InputError, convert
 from polymask.codecs.picture_formats import as_format
 from polymask.layouts import LAYOUTS, LayoutOptions, layout_named, picture_path
 from tests.conftest import SAMPLE, tree
+from tests.support.formats import written
 from tests.support.layouts import picture
 
 PICTURES = SAMPLE.parent / "images"
@@ -187,3 +188,52 @@ def categories() -> list[dict[str, int]]:
     """Those of the sample."""
     rows: list[dict[str, int]] = json.loads(SAMPLE.read_text())["categories"]
     return rows
+
+
+def unsuffixed(folder: Path, *names: str) -> Path:
+    """A COCO file whose images' names have no suffix, and pictures that have one."""
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for at, name in enumerate(names):
+        Image.new("RGB", (4, 3)).save(folder / f"pictures/{name}{('.png', '.jpg')[at % 2]}")
+    images = [{"id": at, "file_name": name, "height": 3, "width": 4} for at, name in enumerate(names)]
+    rings = {"category_id": 1, "segmentation": [[0, 0, 2, 0, 2, 2]]}
+    rows = [{"id": at, "image_id": at} | rings for at, _ in enumerate(names)]
+    document = {"images": images, "categories": [{"id": 1, "name": "car"}], "annotations": rows}
+    return written(folder / f"{names[0]}.json", document)
+
+
+@pytest.mark.parametrize("layout", sorted(set(LAYOUTS) - {"dataloop", "nnunet", "overlay"}))
+def test_a_copy_of_a_picture_without_suffix_in_its_name_has_one(tmp_path: Path, layout: str) -> None:
+    """That of the picture's file, by which readers know it; dots of a version stay in the name."""
+    path = unsuffixed(tmp_path, "frame.1.2", "b")
+    options = {"to": layout, "images": tmp_path / "pictures", "copy_images": True}
+    for _ in range(2):
+        report = convert(path, tmp_path / "out", **options)
+    assert (report.written, report.unchanged, report.failures) == (0, 2, [])
+    copies = {file.name for file in (tmp_path / "out").rglob("*") if "leftImg8bit" in file.name} or {
+        Path(copy).name for copy in tree(tmp_path / "out") if "b.jpg" in copy or "1.2.png" in copy
+    }
+    end = "_leftImg8bit" if layout in ("cityscapes", "idd") else ""
+    assert {f"frame.1.2{end}.png", f"b{end}.jpg"} <= copies
+    assert opened(next((tmp_path / "out").rglob(f"b{end}.jpg")).read_bytes()).format == "JPEG"
+    assert convert(path, tmp_path / "out", to=layout, overwrite=True).failures == []
+    assert next((tmp_path / "out").rglob(f"b{end}.jpg"))  # a run without copies leaves them there
+
+
+@pytest.mark.parametrize(
+    ("layout", "file", "named"),
+    [
+        ("camvid", "train.txt", ["/train/a.png", "/train/b.jpg", "/train/c.png"]),
+        ("mmseg", "dataset.py", ['img_suffix=".png"', 'img_suffix=".jpg"']),
+        ("coco", "annotations.json", [f'"file_name":"{name}"' for name in ("a.png", "b.jpg", "c.png")]),
+    ],
+)
+def test_lists_name_the_copies_of_earlier_runs_too(
+    tmp_path: Path, layout: str, file: str, named: list[str]
+) -> None:
+    """A second run with other images keeps the suffixes of the first one's."""
+    for names in (("a", "b"), ("c",)):
+        path = unsuffixed(tmp_path, *names)
+        convert(path, tmp_path / "out", to=layout, images=tmp_path / "pictures", copy_images=True)
+    text = (tmp_path / "out" / file).read_text()
+    assert all(name in text for name in named)

@@ -1,4 +1,4 @@
-"""Five jobs, each from the tool's own files to what the newcomer wants, by a page of the docs."""
+"""Seven jobs, each from the tool's own files to what the newcomer wants, by a page of the docs."""
 
 import json
 from doctest import DocTestParser
@@ -118,6 +118,69 @@ def test_coco_becomes_what_mmsegmentation_reads(tmp_path: Path) -> None:
     assert pictures == masks == ["000000000139.png", "000000000285.png"]
     mask = decode_png((tmp_path / "data/ann_dir/train" / masks[0]).read_bytes())
     assert sorted(np.unique(mask)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_coco_becomes_what_segformer_reads(tmp_path: Path) -> None:
+    """The program of the page, on files of one's own; the configuration names a class for every value."""
+    coco(tmp_path / "annotations/instances_train2017.json", tmp_path / "train2017")
+    own = {
+        "fixtures/shapes/instances.json": "annotations/instances_train2017.json",
+        "harbor.png": "000000000139.png",
+    }
+    Reader(tmp_path, own, {}).follow("recipes/hugging-face.md")
+    id2label = json.loads((tmp_path / "masks/id2label.json").read_text())
+    assert list(id2label) == [str(value) for value in range(len(id2label))]
+    assert id2label["5"] == "airplane"
+    for name in ("000000000139.png", "000000000285.png"):
+        with Image.open(tmp_path / "masks/masks" / name) as mask:
+            assert mask.size == (WIDTH, HEIGHT)
+            assert sorted(np.unique(np.array(mask))) == [0, 1, 2, 3, 4, 5]
+
+
+def qupath(folder: Path, name: str) -> None:
+    """A picture, and its annotations as QuPath 0.5 exports them: a tumor with a hole, stroma in two parts."""
+    folder.mkdir()
+    Image.new("RGB", (40, 30), "white").save(folder / f"{name}.png")
+    shapes = [
+        ("Tumor", [200, 0, 0], "Polygon", [rectangle(4, 5, 24, 25), rectangle(10, 10, 16, 20)]),
+        ("Stroma", [150, 200, 150], "MultiPolygon", [[rectangle(26, 2, 30, 6)], [rectangle(32, 8, 38, 12)]]),
+    ]
+    features = [
+        {
+            "type": "Feature",
+            "id": f"7a3c1f0e-0000-4000-8000-00000000000{number}",
+            "geometry": {"type": kind, "coordinates": coordinates},
+            "properties": {
+                "objectType": "annotation",
+                "classification": {"name": label, "color": color},
+                "isLocked": False,
+                "measurements": {},
+            },
+        }
+        for number, (label, color, kind, coordinates) in enumerate(shapes)
+    ]
+    (folder / f"{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+
+
+def rectangle(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
+    """A closed ring of pixel edges."""
+    return [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+
+
+def test_slides_become_masks_whose_holes_are_holes(tmp_path: Path) -> None:
+    """QuPath's export as it is; each pixel is where the classification says, at full size and smaller."""
+    qupath(tmp_path / "export", "slide-1")
+    own = {"fixtures/geojson": "export", '"boat"': '"slide-1"'}
+    Reader(tmp_path, own, {}).follow("recipes/slides.md")
+    expected = np.zeros((30, 40), np.uint8)
+    expected[5:25, 4:24] = 2
+    expected[10:20, 10:16] = 0
+    expected[2:6, 26:30] = expected[8:12, 32:38] = 1
+    mask = decode_png((tmp_path / "slides/masks/slide-1.png").read_bytes())
+    assert np.array_equal(mask, expected)
+    labels = json.loads((tmp_path / "slides/labels.json").read_text())["labels"]
+    assert [(label["name"], label["value"]) for label in labels] == [("Stroma", 1), ("Tumor", 2)]
+    assert decode_png((tmp_path / "level/masks/slide-1.png").read_bytes()).shape == (4, 5)
 
 
 def test_a_dataset_is_converted_and_put_back(tmp_path: Path) -> None:

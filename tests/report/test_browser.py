@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from polymask import LabelMap, convert, index_mask, read
+from polymask import LabelMap, convert, index_mask, preview, read
+from polymask.labels.palettes import safe_color
 from tests.conftest import SAMPLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -74,6 +75,49 @@ def test_the_slider_turns_the_mask_into_polygons(browser, report):
         )  # fmt: skip
         seen.append(hue(browser, x, y))
     assert max(abs(a - b) for a, b in zip(*seen, strict=True)) > 40
+
+
+def test_the_opacity_shows_the_picture_below_the_mask(browser, report):
+    """At 0 % the sea has the picture's color, at 100 % the label's own."""
+    browser.open(report)
+    browser.show("harbor.png")
+    browser.js("setSplit(0)")
+    row, column = np.argwhere(MASKS["harbor.png"] == LABELS.value_of("sea"))[-200].tolist()
+    x, y = browser.js(
+        "return [stage.x + (arguments[0] + .5) * stage.scale, stage.y + (arguments[1] + .5) * stage.scale]",
+        column, row,
+    )  # fmt: skip
+    seen = {}
+    for percent in (0, 100):
+        browser.js(
+            "const s = document.getElementById('opacity'); s.value = arguments[0];"
+            "s.dispatchEvent(new Event('input'))", percent
+        )  # fmt: skip
+        seen[percent] = hue(browser, x, y)
+        assert browser.text("opacity-value") == f"{percent} %"
+    assert seen[100] == list(safe_color(LABELS.names.index("sea")))
+    assert max(abs(a - b) for a, b in zip(seen[0], seen[100], strict=True)) > 40
+
+
+def test_the_divider_stays_in_sight_at_any_zoom(browser, report):
+    """Zoomed into a corner, it is still where it can be grasped, and both sides are seen."""
+    browser.open(report)
+    browser.show("harbor.png")
+    browser.js("for (let i = 0; i < 6; i++) zoomStage(1.5, 5, 5)")
+    browser.settled()
+    left, width = browser.js("return [parseFloat(document.getElementById('handle').style.left), box().width]")
+    assert 0.4 * width < left < 0.6 * width
+
+
+def test_masks_alone_are_described_without_instances(browser, tmp_path):
+    """Neither card nor order speaks of what is not known."""
+    convert(SAMPLE, tmp_path / "out")
+    preview(tmp_path / "out", tmp_path / "r.html")
+    browser.open(tmp_path / "r.html")
+    card = "return [...document.querySelectorAll('.card')].find(c => c.shot.name === 'harbor').ariaLabel"
+    assert browser.js(card) == "harbor: sea, boat, sun, flock"
+    assert not browser.js("return document.querySelector('option[value=instances]')")
+    assert browser.violations() == []
 
 
 def test_a_label_that_is_switched_off_goes_from_mask_and_legend(browser, report):

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from polymask.report.html import preview
 from polymask.report.sample import choose
 from polymask.report.shots import mask_png
 from polymask.report.survey import ImageFacts
+from polymask.wording import counted
 from tests.conftest import SAMPLE, coco, square
 
 
@@ -123,6 +126,22 @@ def test_the_file_stays_below_its_size(coco_file, tmp_path):
         made = preview(source, tmp_path / "r.html", images=tmp_path / "pictures", max_mb=size)
         assert (tmp_path / "r.html").stat().st_size <= size * 1e6
         assert (len(made.shots), made.pictures) == (12, 12)
+
+
+def test_few_pictures_are_large_enough_to_zoom_into(coco_file, tmp_path):
+    """One alone is shown up to 4,096 px long, one of four up to 1,600."""
+    (tmp_path / "pictures").mkdir()
+    for n in range(4):
+        Image.new("RGB", (5000, 50)).save(tmp_path / f"pictures/{n:03}.jpg")
+    document = many(4)
+    for image in document["images"]:
+        image |= {"width": 5000, "height": 50}
+    widths = {}
+    for limit in (1, 4):
+        made = preview(coco_file(document), tmp_path / "r.html", images=tmp_path / "pictures", limit=limit)
+        uri = made.shots[0]["picture"].partition(",")[2]
+        widths[limit] = Image.open(BytesIO(b64decode(uri))).width
+    assert widths == {1: 4096, 4: 1600}
 
 
 def test_labels_conflicts_and_findings_are_told(tmp_path):
@@ -237,3 +256,78 @@ def test_what_is_not_painted_is_among_the_findings(coco_file, tmp_path):
     box = {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [], "bbox": [1, 1, 2, 2]}
     made = preview(coco_file(annotations=[box]), tmp_path / "r.html")
     assert [finding.kind for finding in made.findings] == ["not-painted", "nothing-painted"]
+
+
+def words_of(path):
+    """The page's text, without markup, scripts and data."""
+    text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", path.read_text(), flags=re.S)
+    return re.sub(r"\s+", " ", text)
+
+
+def test_conflict_bars_are_shares_of_all_lost_pixels_with_their_figures(tmp_path):
+    """1,109 and 7 of 1,116: linear, however small."""
+    preview(SAMPLE, tmp_path / "r.html")
+    widths = re.findall(r'class="bar warn" style="width:([\d.]+)%', (tmp_path / "r.html").read_text())
+    assert widths == ["99.37", "0.63"]
+    assert "boat 1,109 99.37 %" in words_of(tmp_path / "r.html")
+
+
+def test_masks_alone_do_not_tell_instances_conflicts_or_findings(tmp_path):
+    """These are unknown, which is not nothing; beside annotations they are told."""
+    convert(SAMPLE, tmp_path / "out")
+    preview(tmp_path / "out", tmp_path / "masks.html")
+    words = words_of(tmp_path / "masks.html")
+    for tile in ("Instances unknown", "Contested unknown", "Findings unknown"):
+        assert tile in words
+    assert "Conflicts ?" in words
+    assert "sea 1 unknown 1 6,239" in words
+    assert data_of(tmp_path / "masks.html")["counted"] is False
+    preview([tmp_path / "out", SAMPLE], tmp_path / "both.html")
+    assert "unknown" not in words_of(tmp_path / "both.html").lower()
+
+
+def test_the_changes_have_totals(tmp_path):
+    """Images and pixels, in all and by kind of change."""
+    convert(SAMPLE, tmp_path / "out")
+    page = tmp_path / "r.html"
+    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="first")
+    words = words_of(page)
+    assert "2 images of 3 would change, in 1,116 pixels (1.94 % of all)." in words
+    assert "masks that change 2 2 66.67 %" in words
+
+
+def test_single_things_are_in_the_singular(coco_file, tmp_path):
+    """One image, one finding of one kind, one contested image."""
+    twice = [
+        {"id": n, "image_id": 1, "category_id": (n and 7) or 3, "segmentation": [square(1, 1, 3)]}
+        for n in (0, 1)
+    ]
+    box = {"id": 5, "image_id": 1, "category_id": 3, "segmentation": [], "bbox": [1, 1, 2, 2]}
+    preview(coco_file(annotations=[*twice, box]), tmp_path / "r.html")
+    words = words_of(tmp_path / "r.html")
+    assert "in 1 image " in words
+    assert "of 1 kind " in words
+    assert not re.search(r"\b1 (images|kinds|findings|labels|pictures|instances)\b", words)
+
+
+@pytest.mark.parametrize("labels_file", [True, False])
+def test_labels_that_the_map_does_not_know_are_listed(tmp_path, labels_file, polymask_command):
+    """Of a labels file or of the masks beside: the page is written without them, and says so."""
+    document = coco()
+    label = document["categories"][0]["name"]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (tmp_path / "labels.txt").write_text(f"{label}\n")
+    unknown = {category["name"] for category in document["categories"][1:]}
+    options = {"labels": tmp_path / "labels.txt"}
+    sources = [tmp_path / "a.json"]
+    if not labels_file:
+        convert(tmp_path / "a.json", tmp_path / "masks", skip_invalid=True, **options)
+        sources, options = [*sources, tmp_path / "masks"], {}
+    report = preview(sources, tmp_path / "report.html", **options)
+    told = [finding.message for finding in report.findings if "not in the label map" in finding.message]
+    assert unknown
+    assert all(any(f"'{name}'" in message for message in told) for name in unknown)
+    flags = ["--labels", options["labels"]] if options else []
+    done = polymask_command("preview", *sources, *flags, "-o", tmp_path / "again.html")
+    assert done.returncode == 0
+    assert f", {counted(len(report.findings), 'finding')} → " in done.stdout

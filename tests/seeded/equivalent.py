@@ -6,7 +6,7 @@ A mutant is named as `python -m tests.seeded.mutants` prints it.
 EQUIVALENT: dict[str, dict[str, str]] = {
     "storage/roots/local.py": {
         "number + 1: 4 in: self._token = os.urandom(4).hex()  # processes of two machines may have the same number": "longer by a byte",
-        """True ↔ False: False in: os.rmdir(WORK, dir_fd=self._folders.descriptor("", create=False))""": "the root itself is never made by it",
+        """True ↔ False: False in: remove_folder(self._folders.opened("", create=False), WORK)""": "the root itself is never made by it",
     },
     "storage/roots/folders.py": {
         "number + 1: 64 in: MOST_FOLDERS = 64  # kept open at once": "how many are open is a matter of taste",

@@ -3,7 +3,7 @@
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-PAGES = ("", "converting", "recipes/mmsegmentation", "cli", "python", "trust")
+PAGES = ("", "converting", "preview", "recipes/airflow", "recipes/mmsegmentation", "cli", "python", "trust")
 
 
 THEME = ("landmark-unique",)  # zensical's menu names two of its parts alike

@@ -13,6 +13,7 @@ from time import monotonic, sleep
 import pytest
 
 from polymask import BackendError, InputError, Locked, NotFound, ProofError
+from polymask.operating_system import machine
 from polymask.storage.remote.urls import Url
 from polymask.storage.roots import object_store as objects
 from polymask.storage.roots.local import Root
@@ -144,7 +145,7 @@ def test_a_run_that_was_killed_on_this_machine_is_taken_over_at_once(away: Objec
     if not killed:
         os._exit(0)
     os.waitpid(killed, 0)
-    _leave_note(away, process=killed, machine=objects._machine())
+    _leave_note(away, process=killed, machine=machine())
     with away.run({}) as unfinished:
         assert unfinished == {"n": 1}
 

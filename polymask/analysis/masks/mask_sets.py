@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import chain
 from typing import Any, Unpack
 
 import numpy as np
@@ -12,7 +13,7 @@ from polymask.analysis.masks.label_sets import LabelMasks, masks_of
 from polymask.analysis.masks.mask_folders import BARE, converted_above, open_mask_folder
 from polymask.analysis.masks.matching import NamedImages, in_split
 from polymask.analysis.masks.stored_masks import StoredMasks
-from polymask.errors import LabelError, NotFound
+from polymask.errors import FormatError, InputError, LabelError, NotFound
 from polymask.formats import Annotations
 from polymask.formats.known_labels import with_known_labels
 from polymask.formats.options import ReadingOptions
@@ -117,7 +118,18 @@ def _with_images(source: MaskSet | Annotations, names: Collection[str]) -> MaskS
 def _open_files(path: Location, options: ReadingOptions, *, is_annotations: bool) -> MaskSet | Annotations:
     tree = Tree(path) if path.is_dir() else None
     masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
-    return masks or with_known_labels(chosen_annotations_at(path, options, tree=tree), options)
+    if masks:
+        return masks
+    try:
+        return with_known_labels(chosen_annotations_at(path, options, tree=tree), options)
+    except FormatError:
+        if tree is None or not {MANIFEST, "overlay"} <= {*chain(*tree.inside(""))}:
+            raise
+        raise InputError(
+            "holds overlays, which are for people and not masks",
+            file=path,
+            advice="name the annotations that they were made of, or masks in another layout",
+        ) from None
 
 
 def _existing(path: Location) -> Location:

@@ -18,7 +18,7 @@ from polymask.errors import InputError, naming
 from polymask.labels.as_label_map import extends
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.lookup import value_tables
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, as_stored, stored_rows
 from polymask.painting.painting import Rules
 from polymask.painting.tiles import tiling_of
 from polymask.raster import rule_versions
@@ -79,7 +79,7 @@ class Dest:
 
     def is_of_layout(self, entry: Entry) -> bool:
         """Whether an image's mask has the path and the tiling of this layout, in the split of its entry."""
-        options = self.options.of_split(entry.get("split", DEFAULT_SPLIT))
+        options = as_stored(self.options, entry, self.layout)
         is_here = str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
         return is_here and tiling_of(entry) == self.options.tiling
 
@@ -107,10 +107,10 @@ class Dest:
         """The copy of an image's picture in another format than that of this run; empty if there is none."""
         if not (files := entry.get("files")):
             return ""
-        options = self.options.of_split(entry.get("split", DEFAULT_SPLIT))
+        options = as_stored(self.options, entry, self.layout)
         expected = picture_path(self.layout, entry["name"], options)
-        copies = [path for path in files if stem(path) == stem(expected)]
-        return "" if expected in copies else next(iter(copies), "")
+        copies = [path for path in files if path != expected and stem(path) == stem(expected)]
+        return next(iter(copies), "") if expected not in files else ""
 
     def contradiction(self, name: str, entry: Entry) -> str:
         """How an image's entry contradicts this run, in words; empty if it does not."""

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.deleted import Entry
@@ -19,7 +20,7 @@ from polymask.conversion.options import ConvertOptions
 from polymask.errors import ConflictError, InputError, PolymaskError, ProofError
 from polymask.layouts import Drawn, picture_path
 from polymask.layouts.common.read_back import Folder, MaskFolder
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, as_stored
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.manifest import file_and_part
 from polymask.storage.remote.urls import Location
@@ -39,7 +40,9 @@ def kept_files(dest: Dest, entry: Entry, *, is_anew: bool) -> dict[str, str]:
     files: dict[str, str] = entry.get("files", {})
     if not is_anew:
         return files
-    picture = picture_path(dest.layout, entry["name"], dest.options) if files else ""
+    suffixes = as_stored(dest.options, entry, dest.layout).picture_suffixes
+    options = replace(dest.options, picture_suffixes=suffixes)
+    picture = picture_path(dest.layout, entry["name"], options) if files else ""
     return {path: digest for path, digest in files.items() if path == picture}
 
 

@@ -29,7 +29,7 @@ from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_images, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
@@ -213,8 +213,7 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self._refusal(entry, path, problem)
             missing.append((path, data))
-        is_anew = entry and self._is_anew(entry, source_sha256)
-        stale = stale_files(self.dest, entry, drawn) if is_anew else []
+        stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
         for path in stale:
@@ -288,8 +287,9 @@ class FolderSink:
         entries, options, names = self.state.entries, self.dest.options, self._all_names
         stored = {} if rows.keys() >= entries.keys() else self.dest.stored_rows(entries)
         listed = any(self.root.holds(LISTS.format(split=split)) for split in SPLITS)
-        options = with_earlier_splits(options, entries, self.written, listed=listed)
-        return self.dest.layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
+        layout = self.dest.layout
+        options = with_earlier_images(options, entries, self.written, layout=layout, listed=listed)
+        return layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
 
     @property
     def _all_names(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Planning the layout's options: labels, splits, original records; labels that it cannot hold are refused."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from polymask.conversion.options import ConvertOptions
@@ -9,6 +10,7 @@ from polymask.formats import Annotations
 from polymask.layouts import PICTURE_FORMATS, LayoutOptions, layout_named
 from polymask.layouts.common.splits import SPLITS, group_of, source_splits, split_options
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.image_names import picture_suffix
 from polymask.storage.safe_names import safe_path
 
 
@@ -24,6 +26,7 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         original=_originals(annotations),
         delete_source=options.delete_source,
         picture_format=_picture_format(options),
+        picture_suffixes=_picture_suffixes(annotations, options),
         void_as=options.void_as or "",
         palette=options.palette,
         tiling=options.tiling,
@@ -73,6 +76,23 @@ def _picture_format(options: ConvertOptions) -> str:
             advice="leave --copy-images out, or --scale",
         )
     return only or options.picture_format or ("png" if options.is_reshaped and options.copy_images else "")
+
+
+def _picture_suffixes(annotations: Annotations, options: ConvertOptions) -> dict[str, str]:
+    """The suffixes of copies of pictures that the source names without one, for readers go by suffixes."""
+    layout = layout_named(options.to)
+    if not options.copy_images or annotations.picture or getattr(layout, "NAMES_PICTURES", False):
+        return {}
+    names = {index: name for index, name in enumerate(annotations.names) if not picture_suffix(name)}
+    return {name: _suffix_of_picture(annotations, index) for index, name in names.items()}
+
+
+def _suffix_of_picture(annotations: Annotations, index: int) -> str:
+    """The suffix of an image's picture; none of one that is not found."""
+    with suppress(InputError):  # the image fails, or is not of this run
+        file = annotations.picture_file(index)
+        return picture_suffix(file.name) if file else ""
+    return ""
 
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from polymask.conversion.dest.losses import require_backups
 from polymask.errors import Denied, FormatError, InputError
 from polymask.formats import Annotations
 from polymask.formats.parsing.cutting import is_restorable
+from polymask.storage.archives.packing import is_packed_text
 from polymask.storage.local_disk.durable import lost_links, read_whole
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.roots.local import Root
@@ -25,7 +26,7 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
                 "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
                 advice=f"copy {place} here, or leave --delete-source out",
             )
-    _refuse_zip(annotations)
+    _refuse_packed(annotations)
     if annotations.without is None or not annotations.path.is_file():
         raise InputError(
             "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
@@ -46,12 +47,14 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
         )
 
 
-def _refuse_zip(annotations: Annotations) -> None:
+def _refuse_packed(annotations: Annotations) -> None:
     path = annotations.path
-    if archive := next((folder for folder in getattr(path, "parents", ()) if folder.is_file()), None):
+    archive = next((folder for folder in getattr(path, "parents", ()) if folder.is_file()), None)
+    if archive or is_packed_text(path.name):
         raise InputError(
-            f"--delete-source takes polygons out of a file of its own, and {path.name} lies in a zip",
-            file=archive,
+            "--delete-source takes polygons out of a file of its own, and "
+            + (f"{path.name} lies in a zip" if archive else "this one is packed"),
+            file=archive or path,
             advice="unpack it and name the unpacked file, or leave --delete-source out",
         )
 

@@ -48,7 +48,7 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
         )
     root = Root(dest)
     if not dest.is_dir():
-        raise NotFound(f"{dest}: nothing was deleted from here")
+        raise NotFound("no such folder", file=dest, exit_code=2)
     with root.held():
         return _Undo(root, _log_of(root), dry_run=dry_run).report()
 

@@ -11,7 +11,7 @@ from polymask.conversion.dest.deleted import Entry
 from polymask.errors import PolymaskError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import LAYOUTS, Drawn, LayoutOptions, layout_named
-from polymask.layouts.common.shared_files import stored_options, with_earlier_splits, with_rows
+from polymask.layouts.common.shared_files import stored_options, with_earlier_images, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.painting.painting import Rules
 from polymask.storage.roots.local import Root
@@ -38,7 +38,7 @@ def shared_files(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[tuple[str
     """The files that all images of a folder have in common; none that cannot be made of what is there."""
     yield from dest.tables.items()
     has_lists = any(dest.root.holds(LISTS.format(split=split)) for split in SPLITS)
-    options = with_earlier_splits(dest.options, entries, (), listed=has_lists)
+    options = with_earlier_images(dest.options, entries, (), layout=dest.layout, listed=has_lists)
     with suppress(PolymaskError, msgspec.MsgspecError):
         rows = dest.stored_rows(entries)
         in_source_order = getattr(dest.layout, "SOURCE_ORDER", False) and rows.keys() == entries.keys()

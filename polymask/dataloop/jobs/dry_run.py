@@ -16,7 +16,9 @@ from polymask.in_place.reconcile import Decision
 from polymask.model import IndexMask
 from polymask.report.changes import ItemChange, preview_of_items
 from polymask.report.html import write
+from polymask.report.page import ImageChange
 from polymask.results import Report
+from polymask.wording import counted
 
 
 def convert_with_preview(url: str, output: str | Path, options: ProvenOptions, **chosen: Any) -> Report:
@@ -49,21 +51,25 @@ def masks_of(reading: Reading, stored: Sequence[Stored]) -> dict[str, bytes]:
     return {label: encode_png(mask) for label, mask in before.items()}
 
 
-def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[str]:
+def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[ImageChange]:
     """What a run would do to an item."""
     lines = [line for label in sorted(decisions) for line in _of_label(label, decisions[label])]
     written = [decision.write for decision in decisions.values() if decision.write]
     deletions = sum(len(decision.accounted) for decision in decisions.values())
     deletions += sum(not source.get("deleted") for mask in written for source in mask.claim["sources"])
     if deletes and deletions:
-        lines.append(f"delete {deletions} polygons once their masks are proven")
+        proven = "its mask is proven" if deletions == 1 else "their masks are proven"
+        text = f"delete {counted(deletions, 'polygon')} once {proven}"
+        lines.append(ImageChange(text, "polygons to delete", deletions))
     return lines
 
 
-def _of_label(label: str, decision: Decision) -> list[str]:
+def _of_label(label: str, decision: Decision) -> list[ImageChange]:
     lines = []
     if decision.write:
-        lines.append(f"write the mask of '{label}' ({decision.write.painted.pixels:,} px)")
+        pixels = decision.write.painted.pixels
+        lines.append(ImageChange(f"write the mask of '{label}' ({pixels:,} px)", "masks to write"))
     if decision.retract:
-        lines.append(f"retract {len(decision.retract)} masks of '{label}'")
-    return [*lines, decision.problem] if decision.problem else lines
+        count = len(decision.retract)
+        lines.append(ImageChange(f"retract {counted(count, 'mask')} of '{label}'", "masks to retract", count))
+    return [*lines, ImageChange(decision.problem, "problems")] if decision.problem else lines

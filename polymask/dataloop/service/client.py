@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import copy
-from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.service.responses import (
@@ -33,7 +32,7 @@ from polymask.dataloop.service.responses import (
 from polymask.dataloop.service.sending import EXPIRED, Body, sent
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from polymask.storage.local_disk.durable import make_private
-from polymask.storage.local_disk.user_dirs import state_folder
+from polymask.storage.local_disk.user_dirs import home_folder, state_folder
 from polymask.validation import Json, whole
 
 TOKEN = "DATALOOP_TOKEN"  # noqa: S105 - the name of a variable, not a token
@@ -212,7 +211,8 @@ def connect(*, workers: int = 1) -> Client:
 
 def import_dtlpy() -> Any:
     """dtlpy, its files in a private folder unless the user has one of their own."""
-    if HOME not in os.environ and not (Path.home() / ".dataloop" / "cookie.json").exists():
+    home = home_folder()
+    if HOME not in os.environ and not (home and (home / ".dataloop" / "cookie.json").exists()):
         private = state_folder() / "dtlpy"
         make_private(private)
         os.environ[HOME] = str(private)

@@ -62,9 +62,13 @@ def sniff(content: Content) -> bool:
     return content.data.startswith((seg.MAGIC, matlab.MAGIC))
 
 
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image, as the chosen person drew it."""
-    drawings = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in (".seg", ".mat")]
+    drawings = [file for file in files(content, "*.*") if _suffix(file.name) in (".seg", ".mat")]
     all_pages = [page for file in drawings for page in _pages(Content(file), options)]
     pages = _checked_pages(all_pages, content, options)
     annotations = gather(content, options, pages, format="bsds", parse=_parse)
@@ -127,7 +131,7 @@ def _drawings(data: bytes, limits: Limits) -> list[object]:
 def _name(page: Page) -> str:
     """The image's name: a `.mat` file's path, or a `.seg` file's name without the annotator's folder."""
     path = PurePosixPath(page.file.name)
-    if path.suffix == ".seg":
+    if path.suffix.lower() == ".seg":
         return f"{path.stem}{SUFFIX}"
     return str(PurePosixPath(*(part for part in path.parent.parts if part != FOLDER), path.stem + SUFFIX))
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from polymask.formats.drawing.legend import Codes
-from polymask.formats.reading.notes import Notes
-from polymask.formats.reading.refusals import Malformed
+from polymask.formats.reading.notes import Notes, number_in
+from polymask.formats.reading.refusals import Malformed, inside
 
 MAGIC = b"format ascii cr"
 _LONGEST_HEAD = 4096
@@ -29,8 +29,9 @@ def codes_in(data: bytes, notes: Notes) -> Codes:
     for key in _TRANSFORMED:
         if head.get(key, "0") != "0":
             raise Malformed(key, f"the picture was turned when it was drawn on ({key} {head[key]})")
+    with inside("size"):
+        frame = notes.declared_frame(number_in(head["height"]), number_in(head["width"]))
     try:
-        frame = notes.declared_frame(float(head["height"]), float(head["width"]))
         rows = np.array(text.split(), np.int64).reshape(-1, 4)
     except (ValueError, OverflowError):
         raise Malformed("data", "expected rows of four whole numbers") from None

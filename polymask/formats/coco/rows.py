@@ -8,6 +8,7 @@ import msgspec
 from polymask.errors import FormatError
 from polymask.formats import ReadOptions
 from polymask.formats.parsing.doubled_keys import doubled_in_rows, doubled_key
+from polymask.formats.reading.ids import record_id
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.model import Frame
 from polymask.storage.image_names import local_name, without_secrets
@@ -179,10 +180,3 @@ def category_id(key: Key) -> int | None:
     """The id as a whole number, which a label can have; None for other ids."""
     number = record_id(key)
     return number if isinstance(number, int) else None
-
-
-def record_id(key: Key) -> int | str:
-    """The id in the form of a record's id: a whole number, or a text."""
-    if isinstance(key, float):
-        return int(key) if key.is_integer() else str(key)
-    return key

@@ -27,12 +27,12 @@ from polymask.formats.coco.rows import (
     category_id,
     category_names,
     positions_of,
-    record_id,
     refuse_doubled_rows,
 )
 from polymask.formats.coco.segmentations import instances_of, omission
 from polymask.formats.coco.sizes import Sizes
 from polymask.formats.reading.content import Content
+from polymask.formats.reading.ids import record_id
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.ledger import Ledger, Omitted
 from polymask.model import Finding, Frame, ImageRecord

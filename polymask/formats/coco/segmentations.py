@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 
 from polymask.formats.coco.loose import Loose
-from polymask.formats.coco.rows import UNSIZED, Annotation, Key, Number, record_id
+from polymask.formats.coco.rows import UNSIZED, Annotation, Key, Number
 from polymask.formats.parsing.native_json import is_plain, plain_rings
+from polymask.formats.reading.ids import record_id
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.limits import Limits

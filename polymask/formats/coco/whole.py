@@ -22,7 +22,6 @@ from polymask.formats.coco.rows import (
     category_names,
     check_side,
     positions_of,
-    record_id,
     refuse_doubled,
     refuse_doubled_rows,
     sections_decoder,
@@ -31,6 +30,7 @@ from polymask.formats.coco.segmentations import instances_of, is_rle, omission, 
 from polymask.formats.coco.sizes import Sizes
 from polymask.formats.parsing.cutting import without_rows
 from polymask.formats.reading.content import Content
+from polymask.formats.reading.ids import record_id
 from polymask.formats.reading.refusals import Malformed, Refusals, inside, named_images
 from polymask.ledger import Ledger
 from polymask.model import Finding, ImageRecord

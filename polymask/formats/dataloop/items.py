@@ -21,7 +21,7 @@ from polymask.formats.dataloop.annotations import (
     polygon_shapes,
 )
 from polymask.formats.reading.annotation_choice import FLAGGED, Choice, origin_of, origins_of, sources_of
-from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, ReadAnnotation
+from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, ReadAnnotation, Side, is_size
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import BOX, Omitted
@@ -35,8 +35,8 @@ OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose 
 
 
 class _System(msgspec.Struct):
-    width: float | None = None
-    height: float | None = None
+    width: Side = None
+    height: Side = None
     exif: dict[str, Any] | None = None
     mimetype: str | None = None
 
@@ -134,9 +134,9 @@ class _Maker:
 
 
 def _frame(system: _System, name: str, notes: Notes) -> Frame:
-    if not (system.width and system.height):
-        return notes.frame(name)
     with inside("$.metadata.system"):
+        if not is_size(system.height, system.width):
+            return notes.frame(name)
         height, width = notes.declared_frame(system.height, system.width)
     rotated = (system.exif or {}).get("Orientation") in _ROTATED
     return (width, height) if rotated else (height, width)

@@ -134,7 +134,7 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
-    vector_files = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in _SUFFIXES]
+    vector_files = [file for file in files(content, "*.*") if file.name.lower().endswith(_SUFFIXES)]
     parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
     pages = [Page(file) for file in vector_files]
     return gather(content, options, pages, format="geojson", parse=parse, declares=_declared)

@@ -39,11 +39,12 @@ FACTS = Facts(
         ),
         (
             "annotations[].result[]",
-            "polygons, rectangles, ellipses, brushes and bitmasks, labeled by themselves (`polygonlabels`) "
-            "or by a `labels` result of the same id",
+            "polygons, rectangles, ellipses, brushes, bitmasks and closed vectors, labeled by themselves "
+            "(`polygonlabels`) or by a `labels` result of the same id",
         ),
         ("original_width, original_height", "the frame, and what percents are of"),
         ("value.points; x, y, width, height, rotation; radiusX, radiusY", "in percent"),
+        ("value.vertices, closed", "in percent; sides with control points are cubic curves"),
         ("value.rle", "a brush: rle-pack over RGBA, alpha tells the mask"),
         ("value.imageDataURL", "a bitmask: a PNG as large as the picture, alpha tells the mask"),
         ("JSON-MIN: <tag>[]", "the same values, without type and id; annotations of one task are one image"),
@@ -62,8 +63,9 @@ FACTS = Facts(
         "choice or text that is alone is data there, and not counted.",
         "Choices, texts, relations, cancelled annotations, `drafts` and `predictions` paint nothing, and are "
         "counted.",
-        "Keypoints, video rectangles and results on a turned picture are not painted but listed, and the run "
-        "exits 1.",
+        "Curves are flattened to corners that are at most 1/64 px off.",
+        "Keypoints, open or branching vectors, video rectangles and results on a turned picture are not "
+        "painted but listed, and the run exits 1.",
     ),
     sample="labelstudio/export.json",
 )

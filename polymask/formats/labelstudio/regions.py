@@ -16,6 +16,7 @@ from polymask.formats.drawing.shapes import (
     rotated,
 )
 from polymask.formats.labelstudio.brushes import unpacked
+from polymask.formats.labelstudio.vectors import Vector, outline
 from polymask.formats.reading.content import members
 from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
@@ -23,12 +24,14 @@ from polymask.ledger import Omitted
 from polymask.model import Frame, Instance, Shape
 
 LABELS = "labels"  # the type of a result that only labels a region; the suffix of labeled regions' types
-PAINTED = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
+PAINTED = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector")
+NO_RING = "a vector that is open or has branches encloses nothing"
 OPEN = "{count} polygons were left open (`closed` is false): they are painted as if they were closed"
-UNSUPPORTED = ("keypoint", "keypointlabels", "videorectangle", "vector", "vectorlabels")
+UNSUPPORTED = ("keypoint", "keypointlabels", "videorectangle")
 # for each key that only one kind of region has, the kind
 KIND_BY_KEY = {
     "points": "polygon",
+    "vertices": "vector",
     "radiusX": "ellipse",
     "rle": "brush",
     "imageDataURL": "bitmask",
@@ -94,7 +97,7 @@ result_decoder = msgspec.json.Decoder(Result)
 _names = msgspec.json.Decoder(list[str])
 _values: dict[str, Any] = {
     kind: msgspec.json.Decoder(struct)
-    for kind, struct in zip(PAINTED, (_Polygon, _Rectangle, _Ellipse, _Brush, _Bitmask), strict=True)
+    for kind, struct in zip(PAINTED, (_Polygon, _Rectangle, _Ellipse, _Brush, _Bitmask, Vector), strict=True)
 }
 
 PlacedResult = tuple[int, str, msgspec.Raw]  # a result's number and place, and its text
@@ -148,6 +151,8 @@ class Regions:
             return Omitted("tag", f"a result of type '{row.type}'")
         with inside("$.value"):
             shape = _shape(row.kind, row.value, self.frame, self.notes)
+        if shape is None:
+            return Omitted("unsupported", NO_RING, f"result {key}")
         return Instance(key, self._label(row), shape)
 
     def _label(self, row: Result) -> str:
@@ -162,11 +167,7 @@ class Regions:
 
 def _unsupported(row: Result) -> str:
     """Why a region is not painted."""
-    if row.image_rotation:
-        return "a result on a turned picture"
-    if bytes(members(row.value).get("closed", b"")) == b"true":
-        return "a closed vector, whose curves are not read: draw it as a polygon"
-    return f"{row.type} enclose nothing"
+    return "a result on a turned picture" if row.image_rotation else f"{row.type} enclose nothing"
 
 
 def _result(text: msgspec.Raw) -> Result | None:
@@ -185,13 +186,17 @@ def _labels(row: Result) -> list[str]:
     return []
 
 
-def _shape(kind: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
+def _shape(kind: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Shape | None:
+    """The shape of a region; None of a vector that encloses nothing."""
     value, (height, width) = decode_json(text, _values[kind]), frame
     match kind:
         case "polygon":
             if value.closed is False:
                 notes.remarks[OPEN] += 1
             return (polygon([(x * width / 100, y * height / 100) for x, y in value.points]),)
+        case "vector":
+            points = outline(value, frame) if value.closed else None
+            return None if points is None else (polygon(points),)
         case "rectangle":
             x, y = value.x * width / 100, value.y * height / 100
             corner = x + value.width * width / 100, y + value.height * height / 100

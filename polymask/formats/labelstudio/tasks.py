@@ -196,7 +196,7 @@ def _frame_of_others(task: _Task, notes: Notes) -> Frame | None:
     for row in (*task.predictions, *task.drafts):
         for result in row.get("result") or () if isinstance(row, dict) else ():
             height, width = (result.get(f"original_{side}") for side in ("height", "width"))
-            if isinstance(height, int | float) and isinstance(width, int | float):
+            if isinstance(height, int | float | str) and isinstance(width, int | float | str):
                 with inside("$.predictions"):
                     return notes.declared_frame(height, width)
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from polymask.errors import SourceChanged
+from polymask.operating_system import read_at
 from polymask.storage.disk import disk_error
 
 CHUNK = 1 << 22  # bytes read at once when a whole file is scanned
@@ -49,7 +50,7 @@ class Ranges:
     @staticmethod
     def _read(file: BinaryIO, start: int, size: int) -> bytes:
         if isinstance(file, FileIO):
-            return os.pread(file.fileno(), size, start)
+            return read_at(file.fileno(), size, start)
         file.seek(start)
         data = file.read(size)
         while len(data) < size and (chunk := file.read(size - len(data))):

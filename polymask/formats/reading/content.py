@@ -13,6 +13,7 @@ from polymask.errors import FormatError
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import Outline, outline_of, quoted_constants
 from polymask.limits import Limits
+from polymask.storage.archives.packing import unpacked_name
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
 from polymask.storage.text_encodings import as_utf_8
@@ -38,7 +39,7 @@ class Content:
         else:
             self.place = source if isinstance(source, Place) else Place(source, limits or Limits())
         self.path = source.path if isinstance(source, File | Place) else source
-        self.name = self.path.name if isinstance(source, Place) else source.name
+        self.name = source.name if isinstance(source, File) else unpacked_name(self.path.name)
 
     @cached_property
     def data(self) -> bytes:

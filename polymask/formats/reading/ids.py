@@ -1,10 +1,46 @@
-"""Ids that are text in one list and numbers in another: matched by their text where that is certain."""
+"""Ids as tools write them: text in one list and numbers in another, whole numbers as floats or as text."""
 
+import re
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Id = TypeVar("Id", bound=int | float | str)
 TEXT_IDS = "{count} ids are text where others are numbers, and were matched as text"
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+
+def record_id(key: int | float | str) -> int | str:
+    """The id in the form of a record's id: a whole number, or a text."""
+    if isinstance(key, float):
+        return int(key) if key.is_integer() else str(key)
+    return key
+
+
+class WholeId(int):
+    """An id that is a whole number by its format, and may be written as a float or as text (`is_text`)."""
+
+    is_text = False
+
+
+def decoded_id(kind: type, value: Any) -> Any:
+    """The `dec_hook` of decoders of records: decodes `WholeId`, or raises `ValueError`.
+
+    Examples:
+        >>> decoded_id(WholeId, "7"), decoded_id(WholeId, 7.0)
+        (7, 7)
+    """
+    if kind is not WholeId:
+        raise NotImplementedError(f"records have no fields of the type {kind}")
+    is_text = isinstance(value, str) and bool(_WHOLE.fullmatch(value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+    if not (is_text or is_number):
+        raise ValueError(f"Expected `int`, got `{_JSON.get(type(value), 'null')}`")
+    number = WholeId(value)
+    number.is_text = is_text
+    return number
+
+
+_JSON = {str: "str", float: "float", bool: "bool", list: "array", dict: "object"}  # as msgspec calls them
 
 
 def as_text(key: int | float | str) -> str:

@@ -44,6 +44,16 @@ def number_in(side: Side) -> float | None:
     return side
 
 
+def is_size(height: Side, width: Side) -> bool:
+    """Whether both sides are there, and not 0; raises `Malformed` as `number_in` does.
+
+    Examples:
+        >>> is_size("16", 20), is_size("0", 20), is_size(16, None)
+        (True, False, False)
+    """
+    return bool(number_in(height) and number_in(width))
+
+
 class Frames(Protocol):
     """The source of frames that records do not give."""
 

@@ -51,7 +51,8 @@ def gather(  # noqa: PLR0913 - formats differ in all of these
     for page in pages:
         reader.check(page, declares)
     if not (reader.names or reader.skipped or reader.images_left_out or reader.unsupported):
-        raise FormatError(f"no annotations of the format {format} in it", file=content.path)
+        advice = "" if content.place.is_file else "name the file that holds them as SOURCE"
+        raise FormatError(f"no annotations of the format {format} in it", file=content.path, advice=advice)
     annotations = reader.annotations(format, keep_originals=keep_originals)
     return replace(
         annotations,

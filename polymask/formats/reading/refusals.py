@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 
 from polymask.errors import FormatError, GeometryError
+from polymask.formats.reading.ids import decoded_id
 from polymask.model import Skipped
 from polymask.storage.remote.urls import Location
 
@@ -176,4 +177,4 @@ def _members(record: object) -> Callable[[str], Any]:
 @cache
 def row_decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
     """The cached decoder for a kind of row."""
-    return msgspec.json.Decoder(kind)
+    return msgspec.json.Decoder(kind, dec_hook=decoded_id)

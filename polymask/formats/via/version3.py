@@ -20,7 +20,7 @@ from polymask.model import ImageRecord, Instance
 
 KEYS = frozenset({"project", "attribute", "file", "metadata", "view"})
 PART = "view of VIA 3"  # what marks its pages
-IMAGE, CHECKBOX = 2, 2
+IMAGE, VIDEO_FILE, CHECKBOX = 2, 4, 2
 VIDEO = "a video or a sound; only pictures are converted"
 SHAPES = {  # each number's shape, and its coordinates as VIA 2 calls them
     1: ("point", ("cx", "cy")),
@@ -34,7 +34,9 @@ SHAPES = {  # each number's shape, and its coordinates as VIA 2 calls them
 EXTREME = {8: "a rectangle by points of its sides", 9: "a circle by points of its edge"}
 
 
-class _File(msgspec.Struct):
+class NamedFile(msgspec.Struct):
+    """A file of a project."""
+
     fname: str
     type: int = IMAGE
 
@@ -43,16 +45,18 @@ class _View(msgspec.Struct):
     fid_list: list[int | str]
 
 
-class _Attribute(msgspec.Struct):
+class Attribute(msgspec.Struct):
+    """An attribute of regions, and the names of its options by their ids."""
+
     aname: str
     type: int = 1
     options: dict[str, Any] = {}
 
 
 class _Project(msgspec.Struct):
-    file: dict[str, _File]
+    file: dict[str, NamedFile]
     view: dict[str, _View]
-    attribute: dict[str, _Attribute]
+    attribute: dict[str, Attribute]
     metadata: dict[str, msgspec.Raw]
 
 
@@ -66,19 +70,19 @@ class _Metadata(msgspec.Struct):
     av: dict[str, Any] = {}
 
 
-class _Image(msgspec.Struct):
+class ViewImage(msgspec.Struct):
     """A view's file and its metadata, as a page's text has them."""
 
-    file: _File
+    file: NamedFile
     count: int
-    attribute: dict[str, _Attribute]
+    attribute: dict[str, Attribute]
     regions: dict[str, msgspec.Raw]
 
 
 _project = msgspec.json.Decoder(_Project)
 _of_view = msgspec.json.Decoder(_OfView)
 _metadata = msgspec.json.Decoder(_Metadata)
-_image = msgspec.json.Decoder(_Image)
+_image = msgspec.json.Decoder(ViewImage)
 
 
 def pages(content: Content) -> Iterator[Page]:
@@ -91,7 +95,7 @@ def pages(content: Content) -> Iterator[Page]:
         files = [project.file[str(number)] for number in view.fid_list if str(number) in project.file]
         if not files:
             refusals.refuse(f"$.view[{key!r}].fid_list", "no file of the project has such an id")
-        image = _Image(files[0], len(view.fid_list), project.attribute, rows.get(key, {}))
+        image = ViewImage(files[0], len(view.fid_list), project.attribute, rows.get(key, {}))
         yield Page(file, f"$.view[{key!r}]", msgspec.json.encode(image), PART)
 
 
@@ -159,13 +163,13 @@ def _shape(xy: list[float]) -> ShapeAttributes:
     return ShapeAttributes(name, all_points_x=numbers[::2], all_points_y=numbers[1::2])
 
 
-def _values(row: _Metadata, attributes: dict[str, _Attribute]) -> dict[str, Any]:
+def _values(row: _Metadata, attributes: dict[str, Attribute]) -> dict[str, Any]:
     """The region's values by the names of their attributes."""
     known = ((attributes[key], value) for key, value in row.av.items() if key in attributes)
     return {attribute.aname: _value(value, attribute) for attribute, value in known}
 
 
-def _value(value: Any, attribute: _Attribute) -> Any:
+def _value(value: Any, attribute: Attribute) -> Any:
     """An option's name by its id, those of a checkbox as VIA 2 has them; else the value as it is."""
     options = attribute.options
     if attribute.type == CHECKBOX and options and isinstance(value, str):

@@ -55,6 +55,8 @@ FACTS = Facts(
         "Rows in pixels are refused (a number of 2 and more), and poses (`kpt_shape` in data.yaml); what is "
         "slightly outside of 0…1 is cut off at the picture.",
         "A picture without a label file is not converted.",
+        "Masks for YOLO's semantic segmentation are PNGs, which [masks](masks.md) reads: `--from masks`, "
+        'with the classes in `--labels`; those of 0 and 255 need `{"255": "cat"}` there.',
     ),
     sample="yolo/labels/train/boat.txt",
 )
@@ -62,10 +64,10 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is YAML with names, or holds rows of numbers."""
-    if content.path.suffix in YAML:
+    if content.path.suffix.lower() in YAML:
         return has_names(content)
     lines = content.head.splitlines()
-    return bool(lines) and content.path.suffix == ".txt" and all(map(_is_row, lines[:-1] or lines))
+    return bool(lines) and content.path.suffix.lower() == ".txt" and all(map(_is_row, lines[:-1] or lines))
 
 
 def _is_row(line: bytes) -> bool:
@@ -104,7 +106,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
     """The place of the label files, which is the folder of a YAML file, and the classes' names."""
     place = content.place
-    if place.is_file and content.path.suffix in YAML:
+    if place.is_file and content.path.suffix.lower() in YAML:
         return Place(content.path.parent, place.limits), described_names(content)
     return place, names_in(place, options.label_names)
 
@@ -124,7 +126,7 @@ def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
 
 
 def _label_files(place: Place) -> list[File]:
-    texts = [place.file(name) for name in place.names if name.endswith(".txt")]
+    texts = [place.file(name) for name in place.names if name.lower().endswith(".txt")]
     in_labels = [file for file in texts if _is_in_labels(file)]
     rows = in_labels or [file for file in texts if sniff(Content(file))]
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]

@@ -18,7 +18,7 @@ _ABOVE = ("", "../", "../../")
 
 def has_names(content: Content) -> bool:
     """Whether a file is YAML with `names`."""
-    return content.path.suffix in YAML and any(
+    return content.path.suffix.lower() in YAML and any(
         line.startswith(b"names:") for line in content.data.removeprefix(BOM).splitlines()
     )
 
@@ -42,7 +42,7 @@ def names_in(place: Place, labels: ClassNames) -> ClassNames:
 
 def _files(place: Place, suffixes: tuple[str, ...], name: str, *, required_name: str = "") -> Iterator[File]:
     """The files with one of the suffixes in a place, then the file `name` in it or in a folder above."""
-    inside = [path for path in place.names if PurePosixPath(path).suffix in suffixes]
+    inside = [path for path in place.names if PurePosixPath(path).suffix.lower() in suffixes]
     yield from (place.file(path) for path in inside if required_name in ("", PurePosixPath(path).name))
     if not place.zip:
         yield from filter(None, (place.find(prefix + name) for prefix in _ABOVE))

@@ -65,13 +65,14 @@ class Folder:
 
     def mask(self, name: str) -> IndexMask:
         """The mask in a gray or palette PNG; raises `FormatError` and `LimitError` naming the file."""
-        return self._decoded(name, decode_png)
+        return self.decoded(name, decode_png)
 
     def colors(self, name: str) -> NDArray[np.uint8]:
         """The (height, width, 3) pixels of a PNG; raises the errors of `mask`."""
-        return self._decoded(name, decode_color)
+        return self.decoded(name, decode_color)
 
-    def _decoded(self, name: str, decode: Callable[..., Unsigned]) -> Unsigned:
+    def decoded(self, name: str, decode: Callable[..., Unsigned]) -> Unsigned:
+        """What `decode(data, limits=...)` makes of a file; raises the errors of `mask`."""
         data = self.read(name)
         try:
             return decode(data, limits=self.limits)

@@ -6,27 +6,34 @@ from typing import Any
 from msgspec.structs import replace
 
 from polymask.errors import FormatError
-from polymask.layouts import Drawn, LayoutOptions
+from polymask.layouts import Drawn, Layout, LayoutOptions, picture_path
 from polymask.layouts.common.splits import SPLITS
+from polymask.storage.image_names import picture_suffix, stem
 from polymask.storage.manifest import MANIFEST
 
 DEFAULT_SPLIT = "train"
 Read = Callable[[str], bytes | None]
 
 
-def with_earlier_splits(
-    options: LayoutOptions, before: Mapping[str, Mapping[str, Any]], now: Iterable[str], *, listed: bool
+def with_earlier_images(
+    options: LayoutOptions,
+    before: Mapping[str, Mapping[str, Any]],
+    now: Iterable[str],
+    *,
+    layout: Layout,
+    listed: bool,
 ) -> LayoutOptions:
-    """The options for lists that also hold the images of earlier runs, in the splits of those runs.
+    """The options for lists that also hold the images of earlier runs, in their splits, and as copied then.
 
     `before` are the manifest's lines by name, `now` the images of this run; `listed` says whether lists
     of splits exist already. A split that lost its last image keeps an empty list.
 
     Examples:
         >>> from polymask import LabelMap
-        >>> earlier = {"a.jpg": {"split": "val"}, "b.jpg": {}}
+        >>> from polymask.layouts import layout_named
+        >>> layout, earlier = layout_named("index"), {"a.jpg": {"split": "val"}, "b.jpg": {}}
         >>> options = LayoutOptions(label_map=LabelMap(()), split="test")
-        >>> options = with_earlier_splits(options, earlier, ["c.jpg"], listed=False)
+        >>> options = with_earlier_images(options, earlier, ["c.jpg"], layout=layout, listed=False)
         >>> options.all_splits, options.split_of("a.jpg"), options.split_of("c.jpg")
         (('train', 'val', 'test'), 'val', 'test')
     """
@@ -35,7 +42,25 @@ def with_earlier_splits(
     ordered = [*(split for split in SPLITS if split in present), *sorted(present.difference(SPLITS))]
     has_lists = listed or bool(options.split_names) or present != {DEFAULT_SPLIT}
     splits = {**earlier, **{options.image_of(name): options.split_of(name) for name in now}}
-    return replace(options, splits=splits, split_names=tuple(ordered) if has_lists else ())
+    suffixes = dict(options.picture_suffixes)
+    for entry in [entry for name, entry in before.items() if not picture_suffix(name)]:
+        suffixes |= as_stored(options, entry, layout).picture_suffixes
+    names = tuple(ordered) if has_lists else ()
+    return replace(options, splits=splits, split_names=names, picture_suffixes=suffixes)
+
+
+def as_stored(options: LayoutOptions, entry: Mapping[str, Any], layout: Layout) -> LayoutOptions:
+    """The options under which an image lies where its line in the manifest says.
+
+    They have its split, and the suffix of its picture's copy if the image's name has none.
+    """
+    options = options.of_split(entry.get("split", DEFAULT_SPLIT))
+    name = str(entry.get("name", ""))
+    if picture_suffix(name) or name in options.picture_suffixes:
+        return options
+    copy = picture_path(layout, name, options)
+    suffix = next((picture_suffix(path) for path in entry.get("files", {}) if stem(path) == copy), "")
+    return replace(options, picture_suffixes={**options.picture_suffixes, name: suffix})
 
 
 def stored_rows(layout: object, drawn: Iterable[Drawn], read: Read) -> Mapping[str, bytes]:

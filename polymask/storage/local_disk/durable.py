@@ -9,9 +9,11 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from polymask import operating_system
+from polymask.operating_system import close_folder, flags, open_folder, set_mode, sync_file
 from polymask.storage.disk import disk_error
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = flags("WRONLY", "CREAT", "EXCL", "NOFOLLOW", "CLOEXEC")
 _NOT_ALLOWED = (
     errno.EPERM,
     errno.EACCES,
@@ -44,10 +46,10 @@ def _replaced(real: Path, temporary: Path, data: bytes) -> list[str]:
             with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(data)
             lost = _copy_ownership(descriptor, real)
-            os.fsync(descriptor)
+            sync_file(descriptor)
         finally:
             os.close(descriptor)
-        temporary.replace(real)
+        operating_system.replace(temporary, real)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
@@ -63,7 +65,7 @@ def _copy_ownership(descriptor: int, real: Path) -> list[str]:
     is_owned = (current.st_uid, current.st_gid) == (status.st_uid, status.st_gid)
     if not is_owned and not _set_owner(descriptor, status):
         lost.append(f"its owner ({status.st_uid}:{status.st_gid})")
-    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))  # after the owner, for `fchown` clears mode bits
+    set_mode(descriptor, stat.S_IMODE(status.st_mode))  # after the owner, for `fchown` clears mode bits
     uncopied = (name for name in _attributes(real) if not _copy_attribute(descriptor, real, name))
     return [*lost, *(f"its attribute {name}" for name in uncopied), *lost_links(real)]
 
@@ -76,7 +78,7 @@ def replace_whole(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
-        temporary.replace(path)
+        operating_system.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
@@ -97,6 +99,8 @@ def lost_links(path: Path) -> list[str]:
 
 def _set_owner(descriptor: int, status: os.stat_result) -> bool:
     """Set a file's owner and group, or at least the group; returns whether the owner could be set."""
+    if not hasattr(os, "fchown"):  # not on this system
+        return False
     for owner in (status.st_uid, -1):
         try:
             os.fchown(descriptor, owner, status.st_gid)
@@ -130,11 +134,11 @@ def _copy_attribute(descriptor: int, real: Path, name: str) -> bool:
 
 def sync_folder(path: Path) -> None:
     """Sync a folder, so that the names in it survive a crash."""
-    descriptor = os.open(path, os.O_RDONLY)
+    folder = open_folder(path)
     try:
-        os.fsync(descriptor)
+        operating_system.sync_folder(folder)
     finally:
-        os.close(descriptor)
+        close_folder(folder)
 
 
 def make_private(path: Path) -> None:

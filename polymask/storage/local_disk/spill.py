@@ -1,10 +1,10 @@
 """Temporary storage for pieces of bytes: in memory while they are few, then in an unnamed file."""
 
-import os
 import weakref
 from array import array
 from typing import IO
 
+from polymask.operating_system import read_at, write_at
 from polymask.storage.disk import disk_error
 
 IN_MEMORY = 1 << 26  # bytes, before a file is created
@@ -45,7 +45,7 @@ class Spill:
         if start >= self._in_file:
             return bytes(self._memory[start - self._in_file : stop - self._in_file])
         assert self._file is not None
-        return os.pread(self._file.fileno(), stop - start, start)
+        return read_at(self._file.fileno(), stop - start, start)
 
     def _write(self) -> None:
         import tempfile  # quick to start without
@@ -55,7 +55,7 @@ class Spill:
             written = 0
             while written < len(self._memory):
                 unwritten = bytes(self._memory[written:])
-                written += os.pwrite(self._file.fileno(), unwritten, self._in_file + written)
+                written += write_at(self._file.fileno(), unwritten, self._in_file + written)
         except OSError as error:
             raise disk_error(error, tempfile.gettempdir()) from None
         self._in_file, self._memory = self._in_file + written, bytearray()

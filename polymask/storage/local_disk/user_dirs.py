@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from polymask.errors import NotFound
+
 
 def state_folder() -> Path:
     """The folder for lasting files such as journals and backups: in `$XDG_STATE_HOME` or `~/.local/state`."""
@@ -14,5 +16,17 @@ def cache_folder() -> Path:
     return _folder("XDG_CACHE_HOME", ".cache")
 
 
+def home_folder() -> Path | None:
+    """The user's home, or None: a user number without a name, as containers run under, may have none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def _folder(variable: str, *parts: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home().joinpath(*parts)) / "polymask"
+    if folder := os.environ.get(variable):
+        return Path(folder) / "polymask"
+    if home := home_folder():
+        return home.joinpath(*parts, "polymask")
+    raise NotFound("this user has no home folder", advice=f"set {variable}, or HOME")

@@ -237,6 +237,13 @@ class Url:
 Location = Path | Url
 
 
+def size_of(path: Location) -> int:
+    """The size of a file in bytes; 0 where a store does not tell it."""
+    if isinstance(path, Path):
+        return path.stat().st_size
+    return int((path.info() or {}).get("size") or 0)
+
+
 def name_below(path: Location, top: Location) -> str:
     """The name of a file below a folder, with forward slashes.
 

@@ -4,65 +4,58 @@ So a symbolic link in DEST cannot lead a run out of it, even if it is planted du
 """
 
 import errno
-import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 from polymask.errors import BackendError, InputError
+from polymask.operating_system import OpenFolder, close_folder, make_folder, open_below, open_folder
 from polymask.storage.disk import disk_error
 from polymask.storage.safe_names import WORK
 
 MOST_FOLDERS = 64  # kept open at once
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ROOT = _FOLDER & ~os.O_NOFOLLOW
 
 
 class Folders:
-    """The folders below a root, each held open by a descriptor; every thread has its own descriptors."""
+    """The folders below a root, each held open; every thread has them open itself."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._threads = threading.local()
 
     @property
-    def _opened(self) -> dict[str, int]:
-        """The descriptors of this thread by folder; those of other threads may be closed at any moment."""
-        try:
-            opened: dict[str, int] = self._threads.opened
-        except AttributeError:  # this thread's first
-            opened = self._threads.opened = _Descriptors()
+    def _opened(self) -> dict[str, OpenFolder]:
+        """The open folders of this thread; those of other threads may be closed at any moment."""
+        if not hasattr(self._threads, "opened"):
+            self._threads.opened = _OpenFolders()
+        opened: dict[str, OpenFolder] = self._threads.opened
         return opened
 
-    def opened_root(self) -> int:
-        """Open a new descriptor of the root, which the caller closes; raises `OSError`."""
-        return os.open(self.path, _ROOT)
-
-    def descriptor(self, relative: str, *, create: bool) -> int:
-        """A descriptor of a folder below the root, opened without following symbolic links."""
-        if (known := self._opened.get(relative)) is not None:
-            return known
+    def opened(self, relative: str, *, create: bool) -> OpenFolder:
+        """A folder below the root, opened without following symbolic links."""
+        if relative in self._opened:
+            return self._opened[relative]
         if relative and any(part in ("", ".", "..") for part in relative.split("/")):
             raise InputError(f"{relative!r} leads out of {self.path}")
         try:
             if not relative:
-                descriptor = self.opened_root()
+                folder = open_folder(self.path)
             else:
-                parent = self.descriptor(parent_of(relative), create=create)
-                descriptor = self._open_below(parent, name_of(relative), create=create)
+                parent = self.opened(parent_of(relative), create=create)
+                folder = self._open_below(parent, name_of(relative), create=create)
         except OSError as error:
             raise self.refusal(error, relative) from None
         if len(self._opened) > MOST_FOLDERS:
-            os.close(self._opened.pop(next(name for name in self._opened if name not in ("", WORK))))
-        self._opened[relative] = descriptor
-        return descriptor
+            close_folder(self._opened.pop(next(name for name in self._opened if name not in ("", WORK))))
+        self._opened[relative] = folder
+        return folder
 
     @staticmethod
-    def _open_below(parent: int, name: str, *, create: bool) -> int:
+    def _open_below(parent: OpenFolder, name: str, *, create: bool) -> OpenFolder:
         if create:
             with suppress(FileExistsError):
-                os.mkdir(name, dir_fd=parent)
-        return os.open(name, _FOLDER, dir_fd=parent)
+                make_folder(parent, name)
+        return open_below(parent, name)
 
     def refusal(self, error: OSError, relative: str) -> Exception:
         """The polymask error for a disk error at a path below the root."""
@@ -76,9 +69,9 @@ class Folders:
         return disk_error(error, path)
 
     def close(self) -> None:
-        """Close all descriptors; they are opened again when needed."""
+        """Close all folders; they are opened again when needed."""
         while self._opened:
-            os.close(self._opened.popitem()[1])
+            close_folder(self._opened.popitem()[1])
 
 
 def parent_of(relative: str) -> str:
@@ -94,10 +87,10 @@ def name_of(relative: str) -> str:
     return name
 
 
-class _Descriptors(dict[str, int]):
-    """Descriptors by folder, which are closed when their thread ends or their root is collected."""
+class _OpenFolders(dict[str, OpenFolder]):
+    """Open folders by path, which are closed when their thread ends or their root is collected."""
 
     def __del__(self) -> None:
-        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, `os` may be unloaded
-            for descriptor in self.values():
-                os.close(descriptor)
+        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, modules may be unloaded
+            for folder in self.values():
+                close_folder(folder)

@@ -15,8 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from polymask.errors import InputError, Locked, NotFound
+from polymask.operating_system import (
+    SYNC_WAITS,
+    OpenFolder,
+    host,
+    lock,
+    move,
+    open_new,
+    open_to_lock,
+    open_to_read,
+    remove_file,
+    remove_folder,
+    set_mode,
+    status,
+    sync_file,
+    sync_folder,
+)
 from polymask.storage.disk import disk_error, read_regular
-from polymask.storage.local_disk.locks import lock
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.folders import Folders, name_of, parent_of
 from polymask.storage.safe_names import WORK
@@ -24,8 +39,6 @@ from polymask.storage.safe_names import WORK
 RUN = "run.json"
 BEFORE = "before.json"  # lists the images of the manifest from before the unfinished run
 _TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # does not wait for a pipe
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Root:
@@ -47,8 +60,8 @@ class Root:
     def read(self, relative: str) -> bytes | None:
         """A regular file's bytes, or None if there is no file."""
         try:
-            parent = self._folders.descriptor(parent_of(relative), create=False)
-            descriptor = os.open(name_of(relative), _READ, dir_fd=parent)
+            parent = self._folders.opened(parent_of(relative), create=False)
+            descriptor = open_to_read(parent, name_of(relative))
         except (NotFound, FileNotFoundError):
             return None
         except OSError as error:
@@ -58,8 +71,8 @@ class Root:
     def holds(self, relative: str) -> bool:
         """Whether a file exists; raises `InputError` for a link, a device and the like in its place."""
         try:
-            parent = self._folders.descriptor(parent_of(relative), create=False)
-            mode = os.stat(name_of(relative), dir_fd=parent, follow_symlinks=False).st_mode
+            parent = self._folders.opened(parent_of(relative), create=False)
+            mode = status(parent, name_of(relative)).st_mode
         except (NotFound, FileNotFoundError):
             return False
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -71,7 +84,7 @@ class Root:
     def names(self, relative: str) -> list[str]:
         """The sorted names in a folder; empty if there is no folder."""
         try:
-            return sorted(os.listdir(self._folders.descriptor(relative, create=False)))
+            return sorted(os.listdir(self._folders.opened(relative, create=False)))
         except (NotFound, InputError):
             return []
         except OSError as error:
@@ -104,44 +117,45 @@ class Root:
 
         With `durable`, it is synced to disk. With `mode`, it never has more than these permissions.
         """
-        work = self._folders.descriptor(WORK, create=True)
+        work = self._folders.opened(WORK, create=True)
         temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
         try:
-            parent = self._folders.descriptor(parent_of(relative), create=True)
+            parent = self._folders.opened(parent_of(relative), create=True)
             self._write_new(temporary, data, work, durable=durable, mode=mode)
-            os.rename(temporary, name_of(relative), src_dir_fd=work, dst_dir_fd=parent)
+            move(work, temporary, parent, name_of(relative))
             if durable:
-                os.fsync(parent)
+                sync_folder(parent)
         except OSError as error:
             with suppress(OSError):
-                os.unlink(temporary, dir_fd=work)
+                remove_file(work, temporary)
             raise self._folders.refusal(error, relative) from None
 
     @staticmethod
     def _write_new(
-        name: str, data: bytes | Iterable[bytes], folder: int, *, durable: bool, mode: int | None
+        name: str, data: bytes | Iterable[bytes], folder: OpenFolder, *, durable: bool, mode: int | None
     ) -> None:
-        descriptor = os.open(name, _NEW, 0o666 if mode is None else 0o600, dir_fd=folder)
+        descriptor = open_new(folder, name, 0o666 if mode is None else 0o600)
         try:
             if mode is not None:
-                os.fchmod(descriptor, mode)
+                set_mode(descriptor, mode)
             for part in (data,) if isinstance(data, bytes) else data:
                 view = memoryview(part)
                 while view:
                     view = view[os.write(descriptor, view) :]
-            if durable:
-                os.fsync(descriptor)
+            if durable or not SYNC_WAITS:
+                sync_file(descriptor)
         finally:
             os.close(descriptor)
 
     def sync(self) -> None:
         """Make everything written so far durable."""
-        os.sync()
+        if SYNC_WAITS:  # else each file was synced when it was written
+            os.sync()
 
     def remove(self, relative: str) -> None:
         """Remove a file if it exists."""
         try:
-            os.unlink(name_of(relative), dir_fd=self._folders.descriptor(parent_of(relative), create=False))
+            remove_file(self._folders.opened(parent_of(relative), create=False), name_of(relative))
         except (FileNotFoundError, NotFound):
             return
         except OSError as error:
@@ -152,8 +166,8 @@ class Root:
         self._folders.close()
         for relative in sorted(folders, key=lambda path: -path.count("/")):
             with suppress(OSError, NotFound, InputError):
-                parent = self._folders.descriptor(parent_of(relative), create=False)
-                os.rmdir(name_of(relative), dir_fd=parent)
+                parent = self._folders.opened(parent_of(relative), create=False)
+                remove_folder(parent, name_of(relative))
 
     @contextmanager
     def run(
@@ -172,14 +186,14 @@ class Root:
             if unfinished not in (None, options):
                 self.remove(f"{WORK}/{BEFORE}")
             self.clear_temporaries()
-            holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
+            holder = {"options": options, "process": os.getpid(), "host": host()}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
             yield unfinished
             self.remove(f"{WORK}/{BEFORE}")
             self.remove(f"{WORK}/{RUN}")
             self.clear_temporaries()
             with suppress(OSError):
-                os.rmdir(WORK, dir_fd=self._folders.descriptor("", create=False))
+                remove_folder(self._folders.opened("", create=False), WORK)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -211,7 +225,7 @@ class Root:
 
     def _open_root(self) -> int:
         try:
-            return self._folders.opened_root()
+            return open_to_lock(self.path)
         except OSError as error:
             raise disk_error(error, self.path) from None
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
-from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
 from polymask.errors import BackendError, InputError, Locked, NotFound, ProofError, Unavailable
+from polymask.operating_system import host, machine
 from polymask.storage.remote.connections import WRITABLE
 from polymask.storage.remote.urls import Location, Url, located
 from polymask.storage.roots.local import Root
@@ -152,7 +152,7 @@ class ObjectRoot:
 
     def _sign(self, options: dict[str, Any], *, held: bool = True) -> None:
         """Put the run's note, or put it again."""
-        holder = {"process": os.getpid(), "host": os.uname().nodename, "machine": _machine()}
+        holder = {"process": os.getpid(), "host": host(), "machine": machine()}
         self.write(f"{WORK}/{self._note}", json.dumps({"options": options, "held": held, **holder}).encode())
 
     def _renew(self, options: dict[str, Any], *, held: bool) -> None:
@@ -274,7 +274,7 @@ def _is_dead(note: dict[str, Any], now: datetime) -> bool:
     """Whether a run has given no sign of life for long, or was a process of this machine that has ended."""
     if now - note["at"] > timedelta(seconds=DEAD):
         return True
-    if note.get("machine") != _machine() or not isinstance(note.get("process"), int):
+    if note.get("machine") != machine() or not isinstance(note.get("process"), int):
         return False
     try:
         os.kill(note["process"], 0)
@@ -283,12 +283,3 @@ def _is_dead(note: dict[str, Any], now: datetime) -> bool:
     except OSError:
         return False
     return False
-
-
-def _machine() -> str:
-    """A text for this machine, its boot and its container, within which process numbers are unique."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{os.uname().nodename} {boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
-    except OSError:
-        return os.urandom(8).hex()  # equal to no other machine

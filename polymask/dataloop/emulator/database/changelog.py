@@ -6,7 +6,6 @@ Lines reach the operating system before the answer is sent; they are not synced
 to the disk, so a power cut may lose the last of them.
 """
 
-import fcntl
 import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from polymask.errors import FormatError, Locked, Unavailable
+from polymask.operating_system import lock
+from polymask.storage.disk import disk_error
 
 LogLine = tuple[str, str, msgspec.Raw]
 """(kind, id, JSON of the document, or null where it was deleted)."""
@@ -82,10 +83,13 @@ class ChangeLog:
     def _lock(self) -> None:
         try:
             # A kernel lock: it goes with the process, however that ends.
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_locked = lock(self._file.fileno())
         except OSError as error:
             self._file.close()
-            raise Locked("another emulator has this store open", file=self._path) from error
+            raise disk_error(error, self._path) from None
+        if not is_locked:
+            self._file.close()
+            raise Locked("another emulator has this store open", file=self._path)
 
     def _cut_torn_line(self) -> None:
         if not self._path.stat().st_size:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from polymask.formats.coco.large.index_cache import FileIndex, IndexFacts
 from polymask.formats.coco.loose import DEFAULT, NO_CATEGORY, Loose
-from polymask.formats.coco.rows import Annotation, Image, Key, record_id
+from polymask.formats.coco.rows import Annotation, Image, Key
 from polymask.formats.coco.segmentations import omission
 from polymask.formats.parsing.outline import Rows, decode_plain
+from polymask.formats.reading.ids import record_id
 from polymask.ledger import Reason
 from polymask.model import Finding, Frame, Skipped
 

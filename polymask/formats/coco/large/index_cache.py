@@ -141,7 +141,9 @@ def cache_folder() -> Path:
 def is_stored(path: Path) -> bool:
     """Whether the cache holds any index of the file's present state."""
     state = Stamp.of(path, skip_invalid=False, max_pixels=0).state
-    return any(True for _ in cache_folder().glob(f"{state}*"))
+    with suppress(OSError):
+        return any(True for _ in cache_folder().glob(f"{state}*"))
+    return False
 
 
 def load(stamp: Stamp) -> FileIndex | None:

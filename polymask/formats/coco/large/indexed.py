@@ -31,7 +31,6 @@ from polymask.formats.coco.rows import (
     category_id,
     category_names,
     positions_of,
-    record_id,
     refuse_doubled,
     refuse_doubled_rows,
     sections_decoder,
@@ -41,7 +40,7 @@ from polymask.formats.coco.sizes import Sizes
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.ids import as_text, by_text
+from polymask.formats.reading.ids import as_text, by_text, record_id
 from polymask.formats.reading.refusals import Malformed, Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance

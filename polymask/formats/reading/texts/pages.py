@@ -41,11 +41,11 @@ def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:
 
 
 def files(content: Content, pattern: str) -> list[File]:
-    """The files to read: the single file itself, else those whose names match, in order."""
+    """The files to read: the single file itself, else those whose names match in any case, in order."""
     place = content.place
     if place.is_file or place.is_glob:
         return [place.file(name) for name in place.names]
-    return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
+    return [place.file(name) for name in place.names if PurePosixPath(name.lower()).match(pattern.lower())]
 
 
 def rows_at(*path: str) -> Callable[[Page], int]:

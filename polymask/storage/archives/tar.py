@@ -3,14 +3,13 @@
 A tar that is packed as a whole (`.tar.gz`, `.tgz`, `.tar.bz2`, `.tar.xz`) is unpacked in memory.
 """
 
-import zlib
 from functools import cached_property
-from importlib import import_module
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from polymask.errors import FormatError, InputError
 from polymask.limits import Limits
+from polymask.storage.archives.packing import head_of, packing_of, unpacked
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import member_path
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 HEAD = 262  # bytes that suffice to recognize a tar
 _MAGIC = b"ustar"
-_PACKINGS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # by the first bytes
-_PART = 1 << 20
 
 
 def is_tar(head: bytes) -> bool:
@@ -35,28 +32,8 @@ def is_tar(head: bytes) -> bool:
 
 def is_tar_file(path: Location, head: bytes) -> bool:
     """Whether a file that begins so is a tar, be it packed or not."""
-    if module := _packing(head):
-        try:
-            with path.open("rb") as file, _unpacking(file, module) as unpacked:
-                return is_tar(unpacked.read(HEAD))
-        except _damage(module):
-            return False
-    return is_tar(head)
-
-
-def _packing(head: bytes) -> str:
-    """The module that unpacks a file which begins so; nothing for one that is not packed."""
-    return next((module for magic, module in _PACKINGS.items() if head.startswith(magic)), "")
-
-
-def _unpacking(file: BinaryIO, module: str) -> BinaryIO:
-    return cast("BinaryIO", import_module(module).open(file, "rb"))  # most sources are not packed
-
-
-def _damage(module: str) -> tuple[type[Exception], ...]:
-    """What a module raises for damaged bytes; an `OSError` of them has no number."""
-    errors: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, zlib.error)
-    return (*errors, import_module(module).LZMAError) if module == "lzma" else errors
+    module = packing_of(head)
+    return is_tar(head_of(path, module, HEAD) if module else head)
 
 
 class Tar:
@@ -74,7 +51,7 @@ class Tar:
         self.sizes: dict[str, int] = {}
         self._starts: dict[str, int] = {}
         with path.open("rb") as file:
-            self._packing = _packing(file.read(HEAD))
+            self._is_packed = bool(packing_of(file.read(HEAD)))
         try:
             with self._opened() as file, tarfile.open(fileobj=file, mode="r:", errors="strict") as archive:
                 for member in archive:
@@ -94,24 +71,12 @@ class Tar:
         self.sizes[name], self._starts[name] = member.size, member.offset_data
 
     def _opened(self) -> BinaryIO:
-        return BytesIO(self._unpacked) if self._packing else self.path.open("rb")
+        return BytesIO(self._unpacked) if self._is_packed else self.path.open("rb")
 
     @cached_property
     def _unpacked(self) -> bytes:
         """The archive without its packing; raises `LimitError` before it is too large."""
-        parts, size = [], 0
-        try:
-            with self.path.open("rb") as file, _unpacking(file, self._packing) as unpacked:
-                while part := unpacked.read(_PART):
-                    parts.append(part)
-                    size += len(part)
-                    self.limits.check_bytes(self.path, size)
-                    self.limits.check_ratio(self.path, packed=max(1, file.tell()), size=size)
-        except _damage(self._packing) as error:
-            if isinstance(error, InputError) or getattr(error, "errno", None) is not None:
-                raise  # of the limits or of the disk, and not of what is on it
-            raise FormatError(f"a damaged tar: {error}", file=self.path) from None
-        return b"".join(parts)
+        return unpacked(self.path, self.limits, kind="tar")
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_unpacked"}

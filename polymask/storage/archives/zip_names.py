@@ -28,14 +28,19 @@ def member_names(members: Iterable["ZipInfo"], path: object) -> Iterator[tuple[s
         FormatError: A name is neither ASCII nor surely UTF-8, so its encoding is unknown.
     """
     for member in members:
-        name = member.filename
+        name = _stored_name(member)
         if not name.isascii() and not member.flag_bits & _IS_UTF8:
             name = _decoded(member, path)
         yield name.replace("\\", "/"), member
 
 
+def _stored_name(member: "ZipInfo") -> str:
+    """The name as stored, up to a zero byte: since Python 3.13, `filename` may be that of another field."""
+    return member.orig_filename.partition("\0")[0]
+
+
 def _decoded(member: "ZipInfo", path: object) -> str:
-    raw = member.filename.encode("cp437", "replace")
+    raw = _stored_name(member).encode("cp437", "replace")
     if (name := _unicode_path(member.extra, raw)) is not None:
         return name
     name = _as_utf_8(raw)

@@ -1,11 +1,10 @@
-"""CVAT for images 1.1 (XML): polygons, boxes, ellipses and masks, in z order.
+"""CVAT for images 1.1 and for video (XML): polygons, boxes, ellipses and masks, in z order.
 
 A `mask` is row-major runs in its box; the first run counts unset pixels. Polylines, points, cuboids and
 skeletons enclose nothing: they are not painted, and listed. The XML is read through defusedxml, which
 refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
@@ -13,28 +12,25 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, rotated
+from polymask.formats.cvat.shapes import instance_of, number_of
+from polymask.formats.cvat.tracks import Tracks
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.subsets import with_splits
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, files
 from polymask.formats.reading.texts.xml_encodings import xml_text
-from polymask.ledger import Omitted
-from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.model import ImageRecord, Instance
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MANY = True
-UNSUPPORTED = ("polyline", "points", "cuboid", "skeleton")
-_NOT_SHAPES = ("tag",)
 
 FACTS = Facts(
     title="CVAT for images 1.1",
@@ -49,6 +45,7 @@ FACTS = Facts(
         ("box: xtl, ytl, xbr, ybr, rotation", "a rectangle, turned clockwise about its center"),
         ("ellipse: cx, cy, rx, ry, rotation", "the pixels whose centers are in it"),
         ("mask: rle, left, top, width, height", "row-major runs, the first of pixels that are off"),
+        ("track: label; its shapes' frame", "for video: the frame `frame_000000` whose picture is at hand"),
         ("label", "the label"),
         ("z_order", "the paint order"),
         ("meta/task/labels/label/name", "the order of the labels"),
@@ -61,7 +58,9 @@ FACTS = Facts(
     "`--images`.",
     limits=(
         "Polylines, points, cuboids and skeletons are not painted but listed, and the run exits 1.",
-        "Video exports (`track`) are refused: export them as images.",
+        "Video exports (`track`) do not name their frames: they are read where the frames' pictures are at "
+        "hand as CVAT names them (`frame_000000.png` …, also below `--images`), else refused: export them as "
+        "images. In a frame of which the file does not tell a track's shape, it is listed.",
     ),
     sample="cvat/annotations.xml",
 )
@@ -77,7 +76,10 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     labels: dict[str, None] = {}
     tasks: dict[str, str] = {}
-    pages = [page for file in files(content, "*.xml") for page in _pages(Content(file), labels, tasks)]
+    pictures = PictureFinder(content.place, options.images)
+    pages = [
+        page for file in files(content, "*.xml") for page in _pages(Content(file), labels, tasks, pictures)
+    ]
     parse = partial(_parse, tasks=tasks)
     annotations = gather(content, options, pages, format="cvat", parse=parse, declares=_declared)
     names = [*labels, *(name for name in sorted(annotations.used) if name not in labels)]
@@ -85,9 +87,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return with_splits(annotations, [subset for subset, _ in annotations.groups])
 
 
-def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> Iterator[Page]:
-    """A page for each `image` element; adds the names of labels, and of tasks by id, to the arguments."""
-    file = content.place.file(content.name)
+def _pages(
+    content: Content, labels: dict[str, None], tasks: dict[str, str], pictures: PictureFinder
+) -> Iterator[Page]:
+    """A page for each image or frame; adds the names of labels, and of tasks by id, to the arguments."""
+    file, tracks = content.place.file(content.name), Tracks()
     count = 0
     for element in _elements(content):
         if element.tag == "label":
@@ -95,16 +99,14 @@ def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> 
         elif element.tag == "task":
             tasks[element.findtext("id") or ""] = element.findtext("name") or ""
         elif element.tag == "track":
-            raise FormatError(
-                "a video export (it has tracks)",
-                file=content.path,
-                advice="export it as “CVAT for images 1.1”",
-            )
+            tracks.add(element)
         elif element.tag == "image":
             element.tail = None  # the text after the element is not part of it
             yield Page(file, f"image[{count}]", _etree().tostring(element))
             count += 1
             element.clear()
+    for number, image in tracks.images(pictures, content.path):
+        yield Page(file, f"frame {number}", _etree().tostring(image))
 
 
 def _elements(content: Content) -> Iterator["Element"]:
@@ -148,11 +150,11 @@ def _parse(page: Page, notes: Notes, tasks: Mapping[str, str]) -> ImageRecord:
         name = notes.image_name(name)
     task = image.get("task_id") or ""
     notes.groups = (image.get("subset") or "", tasks.get(task) or (f"task_{task}" if task else ""))
-    frame = notes.declared_frame(_number(image, "height", 0), _number(image, "width", 0), name=name)
+    frame = notes.declared_frame(number_of(image, "height", 0), number_of(image, "width", 0), name=name)
     instances: list[Instance] = []
     for index, element in enumerate(image):
         where = f"{page.where}/{element.tag}[{index}]"
-        instances += notes.take(where, _instance, element, index, frame, notes)
+        instances += notes.take(where, instance_of, element, index, frame, notes)
     key = image.get("id") or PurePosixPath(name).stem
     return ImageRecord(int(key) if key.isdecimal() else key, name, frame, tuple(instances))
 
@@ -162,71 +164,3 @@ def _declared(page: Page) -> int:
         return len(_etree().fromstring(bytes(page.text or b"")))
     except _parse_errors():
         return 0
-
-
-def _instance(element: "Element", index: int, frame: Frame, notes: Notes) -> ReadAnnotation:
-    if element.tag in _NOT_SHAPES:
-        return Omitted("tag", f"a {element.tag} of the whole image")
-    label = element.get("label")
-    if element.tag in UNSUPPORTED:
-        return Omitted("unsupported", f"a {element.tag} encloses nothing", f"{element.tag}[{index}]")
-    if not label:
-        raise Malformed("@label", "a shape without a label")
-    with inside(""):
-        order = _number(element, "z_order", 0)
-        return Instance(index, label, _shape(element, frame, notes), order=order)
-
-
-def _shape(element: "Element", frame: Frame, notes: Notes) -> Shape:
-    match element.tag:
-        case "polygon":
-            with inside("@points"):
-                return (polygon(_points(element.get("points", ""))),)
-        case "box":
-            left, top, right, bottom = (_number(element, side) for side in ("xtl", "ytl", "xbr", "ybr"))
-            box = rectangle((left, top), (right, bottom))
-            return (rotated(box, _number(element, "rotation", 0), ((left + right) / 2, (top + bottom) / 2)),)
-        case "ellipse":
-            x, y, rx, ry = (_number(element, name) for name in ("cx", "cy", "rx", "ry"))
-            return ellipse((x, y), (rx, ry), frame, degrees=_number(element, "rotation", 0))
-        case "mask":
-            return _mask(element, frame, notes)
-    raise Malformed("", f"no shape of CVAT: '{element.tag}'")
-
-
-def _points(text: str) -> list[Point]:
-    try:
-        return [(float(x), float(y)) for x, y in (pair.split(",") for pair in text.split(";") if pair)]
-    except ValueError:
-        raise Malformed("", f"not `x,y;x,y;…`: {text[:60]!r}") from None
-
-
-def _number(element: "Element", name: str, default: float | None = None) -> float:
-    text = element.get(name)
-    if text is None and default is not None:
-        return default
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise Malformed(f"@{name}", f"expected a number, got {text!r}")
-    return number
-
-
-def _mask(element: "Element", frame: Frame, notes: Notes) -> Shape:
-    left, top, width, height = (int(_number(element, name)) for name in ("left", "top", "width", "height"))
-    try:
-        counts = [int(count) for count in element.get("rle", "").split(",")]
-    except ValueError:
-        raise Malformed("@rle", "expected whole numbers with commas between") from None
-    if min(width, height, *counts) < 0 or sum(counts) != width * height:
-        raise Malformed(
-            "@rle", f"counts sum to {sum(counts)}, but {height} × {width} px are {height * width}"
-        )
-    if width * height > frame[0] * frame[1]:
-        if notes.frame_unknown:  # compared once the picture is open
-            return ()
-        raise Malformed("@width", f"a mask of {height} × {width} px in an image of {frame[0]} × {frame[1]}")
-    crop = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
-    return crop_runs(crop, (left, top), frame)

@@ -1,0 +1,1 @@
+"""Packed sources: zips, tars and packed files, read in place under the limits."""
