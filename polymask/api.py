@@ -12,6 +12,7 @@ from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError
 from polymask.formats import Annotations, open_annotations
+from polymask.formats.selection import refuse_unknown_labels
 from polymask.limits import Limits
 from polymask.log import log
 from polymask.model import ImageRecord
@@ -145,6 +146,10 @@ def _in_place(
 
     if options.annotated_only:
         raise InputError("in place, only items with polygons are read", advice="leave --annotated-only out")
+    if options.max_delete is not None and not options.delete_source:
+        raise InputError(
+            "--max-delete limits what --delete-source deletes", advice="leave it out, or add --delete-source"
+        )
     run: Callable[..., Report] = convert_in_place
     if preview is not None:
         from polymask.dataloop.jobs.dry_run import convert_with_preview
@@ -172,6 +177,7 @@ def _upload(
         if isinstance(source, Annotations)
         else open_annotations(source, format=options.from_, options=options.reading)
     )
+    refuse_unknown_labels(annotations, options)
     report = upload(
         annotations,
         url,

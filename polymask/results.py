@@ -167,6 +167,13 @@ class OtherMask(NamedTuple):
     is_repeated: bool
 
 
+class MaskNote(NamedTuple):
+    """What a report notes of some masks, or of polygons in them; `text` may have a place for a rule."""
+
+    text: str
+    pixel_rule: str = ""
+
+
 class Outcome(msgspec.Struct):
     """What a run did to an image or item; in a dry run, what it would do."""
 
@@ -188,6 +195,7 @@ class Outcome(msgspec.Struct):
     left_out: Counter[Reason] = msgspec.field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
     other_masks: Sequence[OtherMask] = ()  # of an item: masks of other sources, which were left alone
+    mask_notes: Counter[MaskNote] = msgspec.field(default_factory=Counter)  # of an item
     has_masks: bool = False  # of an item: polymask had stored masks for it before
     failure: PolymaskError | None = None
 

@@ -107,7 +107,7 @@ def findings_of(
     try:
         record = annotations.decode(index)
     except InputError as error:  # in formats that take the size from the picture
-        yield Finding("missing-image", annotations.names[index], None, str(error))
+        yield Finding("no-size", annotations.names[index], None, str(error))
         return
     for instance in record.instances:
         yield from _of_instance(record, instance)

@@ -18,7 +18,8 @@ FINDING_KINDS = {
     "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
     "unknown-label": "a label that --labels, else the source's own table, does not have; `convert` refuses "
     "it, or leaves it out with --skip-invalid",
-    "image-name": "a name that no mask can have, or that of two images; `convert` refuses the source",
+    "image-name": "a name that no mask can have, or that of two images; `convert` into a folder refuses the "
+    "source, and in place it does not",
     "no-picture": "no image has the picture that alone tells its size; `convert` refuses the source",
     "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
     "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
@@ -30,6 +31,8 @@ FINDING_KINDS = {
     "zero-area": "a ring encloses nothing, and paints nothing",
     "tiny-part": "a ring encloses no pixel center, and paints nothing",
     "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
+    "no-size": "the picture that alone tells an image's size is not there, or cannot be read; `convert` "
+    "fails the image, and exits 1",
     "missing-image": "the picture is not there, or cannot be read",
     "size-mismatch": "the picture has another size than the annotations say",
     "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
@@ -37,14 +40,15 @@ FINDING_KINDS = {
 }
 BLOCKS, DROPPED, ODD = "blocks", "dropped", "odd"
 RANKS = {
-    BLOCKS: "`convert` refuses the source",
+    BLOCKS: "`convert` into a folder refuses the source",
     DROPPED: "not painted, and listed",
     ODD: "painted as it is",
 }
 LEFT_OUT = ("invalid", "unknown-label")  # by --skip-invalid
+_DROPPED_KINDS = ("nothing-painted", "unsupported", "not-painted", "no-size", "zero-area", "tiny-part")
 _RANK_OF = {
     **dict.fromkeys((*LEFT_OUT, "image-name", "no-picture"), BLOCKS),
-    **dict.fromkeys(("nothing-painted", "unsupported", "not-painted", "zero-area", "tiny-part"), DROPPED),
+    **dict.fromkeys(_DROPPED_KINDS, DROPPED),
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from polymask.analysis.masks.label_sets import LabelMasks, LabelSets
 from polymask.analysis.masks.mask_sets import MaskSet, open_sources
+from polymask.errors import InputError, LimitError
 from polymask.extras import dataframe
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
@@ -18,8 +19,9 @@ from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID
+from polymask.ledger import Reason, by_count
 from polymask.limits import Limits
-from polymask.model import Frame, IndexMask
+from polymask.model import Frame, IndexMask, Skipped
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import run_chunks
@@ -46,12 +48,15 @@ class Statistics:
 
     A pixel counts for the label on top; in layouts with a mask per label, for each label whose mask
     holds it. `instances` is None for masks, which do not separate instances. `names` are all labels,
-    used or not.
+    used or not. `left_out` are the numbers of annotations that are not counted, by reason, and `failures`
+    the images that could not be: their size is nowhere told, and their picture cannot be read.
     """
 
     names: tuple[str, ...]
     images: list[ImageCounts] = field(default_factory=list)
     counts_instances: bool = True
+    left_out: Counter[Reason] = field(default_factory=Counter)
+    failures: list[Skipped] = field(default_factory=list)
 
     @property
     def labels(self) -> dict[str, dict[str, int | None]]:
@@ -82,6 +87,11 @@ class Statistics:
             "images": len(self.images),
             "instances": sum(sum(image.instances.values()) for image in self.images) if counted else None,
             "labels": self.labels,
+            "left_out": [
+                {"kind": reason.kind, "reason": reason.text, "annotations": count}
+                for reason, count in by_count(self.left_out)
+            ],
+            "failures": [{"name": failure.name, "reason": failure.reason} for failure in self.failures],
             "background": self.pixels_of(BACKGROUND),
             "void": self.pixels_of(VOID),
             "per_image": [
@@ -174,13 +184,22 @@ def _of_annotations(
     chunks = reported(
         run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
     )
-    return Statistics(label_map.names, [image for chunk in chunks for image in chunk])
+    counts = [count for chunk in chunks for count in chunk]
+    images = [entry for entry in counts if isinstance(entry, ImageCounts)]
+    failures = [entry for entry in counts if isinstance(entry, Skipped)]
+    left_out = annotations.ledger.omitted if annotations.ledger else Counter[Reason]()
+    return Statistics(label_map.names, images, left_out=left_out, failures=failures)
 
 
 def _of_record(
     index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules | None, limits: Limits | None
-) -> ImageCounts:
-    record = annotations.decode(index)
+) -> ImageCounts | Skipped:
+    try:
+        record = annotations.decode(index)
+    except LimitError:
+        raise
+    except InputError as error:  # in formats that take the size from the picture
+        return Skipped(annotations.names[index], str(error))
     painting = Painting(record, label_map, rules or Rules(), limits=limits)
     named = {label.value: label.name for label in label_map.labels}
     instances = Counter(named[value] for value in painting.values if value in named)

@@ -160,6 +160,8 @@ def stats_command(
         click.echo(emphasized(statistics_text(statistics)))
         if weights:
             click.echo(weights_text(weight_of))
+    if statistics.failures:
+        sys.exit(1)
 
 
 @click.command("preview", cls=GroupedCommand)

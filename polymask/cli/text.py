@@ -87,6 +87,8 @@ def _unchanged(report: Report) -> str:
     """Why a run wrote nothing; without painted labels, it must not claim that masks exist."""
     if report.nothing_painted:
         return "Nothing was written: there is no label to show."
+    if report.declared and not report.instances:
+        return "Nothing was written: no annotation is chosen."
     return "Nothing to do: every mask is there already."
 
 
@@ -276,6 +278,8 @@ def statistics_text(statistics: "Statistics") -> str:
             *_unlisted(len(rows), MOST_LINES, "labels"),
             *([f"  {counted(unused, 'label is', 'labels are')} not used"] if unused else []),
             f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
+            *_section("Annotations that are not counted", reasons_text(statistics.left_out)),
+            *_section("Failed", _with_reasons(statistics.failures)),
         ]
     )
 

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from polymask.dataloop.jobs.inputs import read_inputs
-from polymask.dataloop.jobs.item import convert_item
+from polymask.dataloop.jobs.item import convert_item, id_of
 from polymask.dataloop.jobs.journals import on_platform
 from polymask.dataloop.jobs.run import convert_connected, open_by_id
 from polymask.dataloop.service.client import import_dtlpy
@@ -39,13 +39,16 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
 
         With `delete_source` the polygons go once their masks are proven and their backup was read back:
         from the project's artifacts, or in a folder named `journal` that outlives the pod. Raises
-        `PolymaskError` where not everything could be done (annotations that are not supported, nothing
-        painted), so that the platform tells of it. `options` are those of `polymask.dataloop.convert_item`,
-        for manifests that declare more inputs.
+        `PolymaskError` where not everything could be done (an item that failed, annotations that are not
+        supported), so that the platform tells of it. That an item has nothing to paint, but boxes alone, is
+        logged. `options` are those of `polymask.dataloop.convert_item`, for manifests that declare
+        more inputs.
         """
         report = convert_item(
             item, delete_source=delete_source, pixel_rule=pixel_rule, journal=journal or None, **options
         )
+        report.notes += [report.nothing_painted] if report.nothing_painted else []
+        report.nothing_painted = ""  # no failure: to execute it again would paint nothing either
         _finish(report, _Shown(progress))
         return item
 
@@ -61,7 +64,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         """Convert every item of a dataset that has polygons, and return the dataset; as `convert_item`."""
         inputs = {"delete_source": delete_source, "pixel_rule": pixel_rule, "workers": WORKERS}
         chosen = read_inputs(inputs | options)
-        connected = open_by_id(dataset.id, workers=WORKERS)
+        connected = open_by_id(id_of(dataset, "id", kind="dataset"), workers=WORKERS)
         shown = _Shown(progress)
         report = convert_connected(
             connected,

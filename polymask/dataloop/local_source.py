@@ -41,6 +41,10 @@ class MatchedSource:
         self.prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         self.unmatched: list[str] = []
         self.origin = origin_of(annotations)
+        self._unchosen: dict[str, set[str]] = {}  # the ids of annotations that are not chosen, by image
+        for skipped in annotations.unchosen:
+            key = skipped.reason.partition(": ")[0].removeprefix("annotation ")
+            self._unchosen.setdefault(skipped.name, set()).add(key)
 
     def items(self) -> Iterator[Item]:
         """The items that have a record; names without an item are kept in `unmatched`."""
@@ -66,12 +70,14 @@ class MatchedSource:
         record = type(record)(record.id, item.name, frame, record.instances, record_sha256(record))
         if (ledger := self.annotations.ledger) is None:
             return Reading(record, raw)
+        names = self._unchosen.get(self.annotations.names[item.index], ())
         return Reading(
             record,
             raw,
             declared=ledger.declared_of(item.index),
             joined=ledger.joined_counts.get(item.index, 0),
             left_out=ledger.left_out_of(item.index),
+            unchosen=dict.fromkeys(names),  # their masks stay, but no new mask is to hold them
         )
 
     def account(self, report: Report, items: Sequence[Item], *, unmatched: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.dataloop.item_queries import DEFAULT_QUERY, PLAIN_QUERY, in_folder
-from polymask.dataloop.reading.copies import Copies
+from polymask.dataloop.reading.copies import Copies, unchosen_in_masks
 from polymask.dataloop.reading.polygons import details_of, polygon_of
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
 from polymask.dataloop.service.client import Client
@@ -100,8 +100,9 @@ class DataloopSource:
         choice = self.choice.among(_origins(rows))
         for row in rows:
             read.take(row, choice)
+        unchosen = read.held(unchosen_in_masks(rows, read.unchosen, item))
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
-        frame = self.frame(item) if read.instances else (1, 1)
+        frame = self.frame(item) if read.instances or any(unchosen.values()) else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
         listed_ids = frozenset(key for row in rows for key in _listed_ids(row)) | self.copies.ids(item, rows)
         return Reading(
@@ -113,6 +114,7 @@ class DataloopSource:
             read.skipped,
             declared=sum(not _is_ours(row) for row in rows),
             left_out=read.left_out,
+            unchosen=unchosen,
         )
 
     def listed(self, item: Item, rows: Sequence[Json]) -> frozenset[str]:
@@ -198,6 +200,7 @@ class _Polygons:
         self.details: dict[str, Json] = {}
         self.unsupported: list[Skipped] = []
         self.skipped: list[Skipped] = []
+        self.unchosen: list[Json] = []
         self.left_out: Counter[Reason] = Counter()
 
     def take(self, row: Json, choice: Choice) -> None:
@@ -212,6 +215,7 @@ class _Polygons:
         if reason := choice.refusal(origin_of(row.get("creator"), row.get("metadata"))):
             self.skipped.append(Skipped(self.item.name, f"{title}: {reason}"))
             self.left_out[Reason("choice", reason)] += 1
+            self.unchosen.append(row)
             return
         try:
             instance = polygon_of(row, self.item)
@@ -223,10 +227,27 @@ class _Polygons:
             instance = replace(instance, id=str(row["id"]))
         self.instances.append(instance)
         self.raw[str(instance.id)] = row
+        self._describe(instance, row)
+
+    def _describe(self, instance: Instance, row: Json) -> None:
         details = details_of(row)
         if parent := self.first_ids.get(str(details.get("parentId"))):
             details["parentId"] = parent
         self.details[str(instance.id)] = details
+
+    def held(self, unchosen: Mapping[str, Json]) -> dict[str, Instance | None]:
+        """Unchosen polygons, by the ids that masks list them by; None for one that cannot be drawn."""
+        return {key: self._drawn(row) for key, row in unchosen.items()}
+
+    def _drawn(self, row: Json) -> Instance | None:
+        try:
+            instance = polygon_of(row, self.item)
+        except (Malformed, GeometryError):
+            return None
+        if str(instance.id) in self.raw:  # put back twice, and the other is chosen
+            instance = replace(instance, id=str(row["id"]))
+        self._describe(instance, row)
+        return instance
 
 
 def _origins(rows: Sequence[Json]) -> Iterator[Origin]:

@@ -1,6 +1,6 @@
 """The polygons that a stored mask holds, compared with the item's polygons of now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from polymask.errors import FormatError, InputError
-from polymask.in_place.protocols import Stored
+from polymask.in_place.protocols import Reading, Stored
 from polymask.model import Frame, Instance, Spans
 from polymask.provenance.claims import same_details
 from polymask.provenance.digest import geometry_sha256
@@ -141,7 +141,8 @@ def without_duplicates(holdings: list[Holding]) -> list[Holding]:
     first: dict[Any, Holding] = {}
     for holding in holdings:
         proof = holding.proof
-        first.setdefault((_identity(proof), holding.absorbed, proof.deletes, proof.digest), holding)
+        facts = _identity(proof), holding.absorbed, proof.deletable, holding.pixel_rule, proof.digest
+        first.setdefault(facts, holding)
     return list(first.values())
 
 
@@ -150,3 +151,43 @@ def _identity(proof: Stored) -> frozenset[tuple[str, ...]]:
         (key, str(source["sha256"]), str(source.get("details_sha256")))
         for key, source in proof.statements.items()
     )
+
+
+Unchosen = Mapping[str, Drawing | None]  # see `Reading.unchosen`
+
+
+def unchosen_drawings(reading: Reading) -> Unchosen:
+    """The drawings of the polygons of an item that a run does not choose."""
+    frame, details = reading.record.frame, reading.details
+    instances = {str(entry.id): entry for entry in reading.unchosen.values() if entry}
+    drawings = {key: Drawing(entry, frame, details.get(key, {})) for key, entry in instances.items()}
+    return {key: drawings[str(entry.id)] if entry else None for key, entry in reading.unchosen.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygons:
+    """The polygons of a label: those that a run chooses, and those that stay in masks that hold them."""
+
+    drawn: Sequence[Drawing]
+    kept: Sequence[Drawing]
+    unchosen: Unchosen
+
+    def kept_in(self, holding: Holding) -> set[str]:
+        """The ids, of now, of the unchosen polygons that a mask holds."""
+        listed = (drawing for key, drawing in self.unchosen.items() if key in holding.proof.statements)
+        return {drawing.id for drawing in listed if drawing} & {drawing.id for drawing in self.kept}
+
+    def are_in(self, holding: Holding) -> bool:
+        """Whether a mask holds all chosen polygons as they are now, and nothing else but what it keeps."""
+        ids = holding.absorbed | {drawing.id for drawing in self.drawn}
+        listed = holding.proof.statements.keys() - self.unchosen.keys()
+        return listed == ids and all(holding.holds(drawing) for drawing in self.drawn)
+
+
+def kept_polygons(
+    label: str, holdings: Sequence[Holding], unchosen: Unchosen, *, pixel_rule: str
+) -> list[Drawing]:
+    """The unchosen polygons of a label that its stored masks hold, and that paint a pixel."""
+    listed = {key for holding in holdings for key in holding.proof.statements}
+    drawings = {drawing.id: drawing for key, drawing in unchosen.items() if drawing and key in listed}
+    return [d for _, d in sorted(drawings.items()) if d.instance.label == label and d.paints(pixel_rule)]

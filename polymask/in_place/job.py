@@ -11,27 +11,27 @@ to another run that has read the source later.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats.reading.annotation_choice import Choice
-from polymask.in_place.conservation import Conservation, account, account_failed, declare
+from polymask.in_place.conservation import Conservation, account_failed, count, declare, note_masks
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.evidence import Evidence
-from polymask.in_place.origins import absorbed_by, notes_of, other_masks
+from polymask.in_place.holdings import Drawing, Unchosen, unchosen_drawings
+from polymask.in_place.origins import absorbed_by, masks_of_source, notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
-from polymask.in_place.reconcile import Decision, Drawing, decide_all, raise_problems
-from polymask.labels.label_map import LabelMap
+from polymask.in_place.reconcile import Decision, decide_all, raise_problems
 from polymask.ledger import NO_PIXEL
 from polymask.limits import Limits
 from polymask.model import Skipped
-from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import in_threads
 from polymask.parallel.shards import Shard
 from polymask.provenance.claims import Mask
 from polymask.raster import KERNEL
 from polymask.results import OtherMask, Outcome, Report
 from polymask.tally import Tally
+from polymask.validation import as_names
 
 ROUNDS = 3  # of writing masks; if more are needed, something else keeps changing them
 
@@ -58,14 +58,18 @@ class ProvenOptions:
     add_labels: bool = False
     update: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "only", frozenset(as_names("only", self.only)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemWork:
-    """An item in progress: its reading, its drawings by label, and its outcome."""
+    """An item in progress: its reading, its chosen drawings by label, the others, and its outcome."""
 
     item: Item
     reading: Reading
     drawings: Mapping[str, Sequence[Drawing]]
+    unchosen: Unchosen
     outcome: Outcome
 
     @property
@@ -143,8 +147,12 @@ class ProvenJob:
         if absent := absorbed_by(stored, origin, present=present):
             self.absent[item.id] = absent
         decisions = self._decide(work, stored)
+        masks = masks_of_source(stored, origin, present=present, drawn=work.drawings)
+        rule = self.options.pixel_rule
+        note_masks(outcome, decisions, masks, drawn=work.drawings, unchosen=work.unchosen, pixel_rule=rule)
         if self.options.dry_run:
             self._rehearse(work, decisions, stored)
+            raise_problems(decisions)
             return
         if self.options.delete_source:
             self._back_up(work)
@@ -160,8 +168,9 @@ class ProvenJob:
         outcome.unsupported, outcome.skipped = reading.unsupported, reading.skipped
         declare(outcome, reading)
         drawings = self._drawings(reading)
-        self._count(reading, drawings, outcome)
-        return ItemWork(item, reading, self._paintable(item, drawings, outcome), outcome)
+        count(outcome, reading, drawings, pixel_rule=self.options.pixel_rule, limits=self.options.limits)
+        unchosen = unchosen_drawings(reading)
+        return ItemWork(item, reading, self._paintable(item, drawings, outcome), unchosen, outcome)
 
     def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
         work.outcome.written = _labels_to_write(decisions)
@@ -237,6 +246,7 @@ class ProvenJob:
             origin=self.source.origin,
             item=work.item.id,
             deletes=self._may_delete(work),
+            unchosen=work.unchosen,
         )
 
     def _read_back(self, work: ItemWork, masks: Sequence[Mask]) -> dict[str, Decision]:
@@ -274,22 +284,6 @@ class ProvenJob:
         deletes = self.options.delete_source
         labels = (label for label, decision in decisions.items() if deletes and not decision.problem)
         return sum(len(work.drawings.get(label, ())) for label in labels)
-
-    def _count(self, reading: Reading, by_label: Mapping[str, Sequence[Drawing]], outcome: Outcome) -> None:
-        instances = tuple(drawing.instance for drawings in by_label.values() for drawing in drawings)
-        if not instances:
-            account(outcome, reading, chosen=0, empty=0)
-            return
-        record = replace(reading.record, instances=instances)
-        rules = Rules(pixel_rule=self.options.pixel_rule, overlap="void")
-        painting = Painting(record, LabelMap.from_names(by_label), rules, limits=self.options.limits)
-        outcome.instances = len(instances)
-        account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
-        outcome.conflicts = painting.conflicts
-        outcome.conflict_pixels = painting.contested_pixels
-        outcome.labeled_pixels = painting.labeled_pixels
-        for label, spans in painting.label_spans.items():
-            outcome.labels[label] = (len(by_label[label]), spans.pixels)
 
 
 def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:

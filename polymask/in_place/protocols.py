@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from polymask.ledger import Reason
-from polymask.model import BoolMask, Frame, ImageRecord, Skipped
+from polymask.model import BoolMask, Frame, ImageRecord, Instance, Skipped
 from polymask.provenance.claims import Mask, digest_of, key_of, same_label
 
 
@@ -47,6 +47,8 @@ class Reading:
             the instances, of `joined` and of `left_out`.
         joined: The number of annotations that are parts of another annotation's instance.
         left_out: The number of annotations that are not painted, by reason.
+        unchosen: By the id that a mask lists it by, what was not chosen though masks hold it; None for
+            what cannot be drawn.
     """
 
     record: ImageRecord
@@ -58,11 +60,13 @@ class Reading:
     declared: int | None = None
     joined: int = 0
     left_out: Mapping[Reason, int] = field(default_factory=dict)
+    unchosen: Mapping[str, Instance | None] = field(default_factory=dict)
 
     @property
     def present(self) -> frozenset[str]:
         """The ids of all annotations of the item, under any label."""
-        return self.unpainted_ids | {str(instance.id) for instance in self.record.instances}
+        chosen = {str(instance.id) for instance in self.record.instances}
+        return self.unpainted_ids | self.unchosen.keys() | chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,14 +133,22 @@ class Stored(Proof):
 
     @property
     def deletes(self) -> bool:
-        """Whether runs may delete the polygons that it holds; claims of earlier builds leave it open."""
+        """Whether runs may delete all polygons that it holds; claims of earlier builds leave it open."""
         deletes = self.claim.get("deletes")
         return deletes is None or bool(deletes)
 
+    @property
+    def deletable(self) -> frozenset[str]:
+        """The ids of its source instances that runs may delete, or have deleted."""
+        return frozenset(
+            key
+            for key, source in self.statements.items()
+            if self.deletes or source.get("deletes") or source.get("deleted")
+        )
+
     def absorbed(self, present: frozenset[str]) -> frozenset[str]:
         """The ids of the deleted instances that it stands for: they are no longer `present` in the item."""
-        absent = {key: source for key, source in self.statements.items() if key not in present}
-        return frozenset(key for key, source in absent.items() if self.deletes or source.get("deleted"))
+        return self.deletable - present
 
     @property
     def sound(self) -> bool:

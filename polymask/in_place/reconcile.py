@@ -11,8 +11,12 @@ polygons that a stored mask proves. The rules:
   the mask is written anew without it. The same goes for a polygon that has another label now.
 - If a polygon is not accounted for, a new mask is written for the label: the union of its polygons
   and of the pixels that its stored masks keep. It lists all source instances, and supersedes those masks.
+- A polygon that a run does not choose keeps its place in a stored mask: nothing is written or retracted for
+  its sake, and a mask that is written for others holds it as it is now, but does not say that it deletes it.
 - A mask is superseded by another mask that accounts for all polygons, and that has all ids and pixels
   that the first one keeps.
+- A mask painted by another pixel rule is written anew by the rule of the run, unless polygons in it are
+  deleted, which cannot be painted again: then it stays as it is.
 - A run that deletes needs a mask whose claim says so. Another mask is written anew before any deletion.
 - If a label has no polygons, a mask whose polygons were all deleted is finished: it is never rewritten.
   Only a duplicate with the same source instances and pixels is retracted, namely the later one.
@@ -23,14 +27,18 @@ polygons that a stored mask proves. The rules:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from polymask.errors import ConflictError, ProofError
 from polymask.in_place.holdings import (
     Drawing,
     Holding,
+    Polygons,
     SourcePixels,
+    Unchosen,
     joined_pixels,
+    kept_polygons,
     supersedes,
     without_duplicates,
 )
@@ -86,6 +94,7 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     deletes: bool = False,
     origin: str = DATASET,
     item: str = "",
+    unchosen: Unchosen = MappingProxyType({}),
 ) -> Decision:
     """The decision for a label of an item.
 
@@ -100,8 +109,10 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
         deletes: Whether polygons are to be deleted once their masks are proven.
         origin: The source that the polygons come from.
         item: The id of the item, which a new mask names.
+        unchosen: The instances that the run does not choose, by the ids that masks list them by.
     """
     present_ids = frozenset(drawing.id for drawing in drawn) if present is None else present
+    present_ids |= unchosen.keys()
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
     changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
     if edited := [holding for holding in changed if drawn or holding.absorbed]:
@@ -110,15 +121,18 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     holdings = [holding for holding in holdings if holding not in changed]
     # Without drawings, the frame may be unknown: the picture may even be missing.
     sound = [holding for holding in holdings if holding.proof.sound]
-    usable = [holding for holding in sound if not drawn or holding.proof.frame == frame]
+    kept = kept_polygons(label, holdings, unchosen, pixel_rule=pixel_rule)
+    usable = [holding for holding in sound if not (drawn or kept) or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
         return Decision(problem=_damage_problem(label, broken))
     request = Request(
         item=item, label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin
     )
-    unique = without_duplicates(usable)
-    if drawn:
-        return _with_polygons(request, drawn, holdings, unique)
+    if drawn or kept:
+        polygons = Polygons(drawn, kept, unchosen)
+        return _with_polygons(request, polygons, holdings, without_duplicates(usable))
+    holdings = [holding for holding in holdings if not unchosen.keys() & holding.proof.statements.keys()]
+    unique = without_duplicates([holding for holding in usable if holding in holdings])
     return _without_polygons(request, holdings, unique)
 
 
@@ -129,14 +143,17 @@ def decide_all(
     only: frozenset[str],
     present: frozenset[str],
     origin: str,
+    unchosen: Unchosen = MappingProxyType({}),
     **request: Any,
 ) -> dict[str, Decision]:
     """The decisions for an item's labels, or for the labels in `only`; `request` as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
+    labels = [*drawn, *only, *(drawing.instance.label for drawing in unchosen.values() if drawing)]
     for proof in masks_of_source(stored, origin, present=present, drawn=drawn):
-        masks.setdefault(proof.label_among([*drawn, *only]), []).append(proof)
+        masks.setdefault(proof.label_among(labels), []).append(proof)
+    request |= {"present": present, "origin": origin, "unchosen": unchosen}
     return {
-        label: decide(label, drawn.get(label, []), proofs, present=present, origin=origin, **request)
+        label: decide(label, drawn.get(label, []), proofs, **request)
         for label, proofs in masks.items()
         if not only or label in only
     }
@@ -151,24 +168,35 @@ def raise_problems(decisions: Mapping[str, Decision]) -> None:
 
 
 def _with_polygons(
-    request: Request, drawn: Sequence[Drawing], holdings: list[Holding], unique: list[Holding]
+    request: Request, polygons: Polygons, holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
     """Decide for a single mask that has all polygons and all kept pixels: a stored mask, or a new one."""
+    drawn = polygons.drawn
     # In the same order in every run, so that two runs at once keep the same mask. A mask whose claim says
     # that it deletes comes first, for the other run may be about to delete.
-    for best in sorted(unique, key=_rank):
-        if not _is_complete(best, drawn) or not all(supersedes(best, other) for other in unique):
+    for best in sorted(unique, key=lambda holding: _rank(holding, request.pixel_rule)):
+        if not polygons.are_in(best) or not all(_replaces(best, other, polygons) for other in unique):
             continue
-        if request.deletes and not best.proof.deletes:  # the same pixels, under another claim
-            return _write(replace(request, pixel_rule=best.pixel_rule), drawn, unique, retract=holdings)
+        if drawn and best.pixel_rule != request.pixel_rule and not best.absorbed:
+            # Another run may be about to delete on its account, so the new mask says the same.
+            request = replace(request, deletes=request.deletes or bool(best.proof.deletable))
+            break
+        if request.deletes and not best.proof.deletable.issuperset(drawing.id for drawing in drawn):
+            request = replace(request, pixel_rule=best.pixel_rule)  # the same pixels, under another claim
+            break
         surplus = _proofs(holding for holding in holdings if holding is not best)
-        accounted = tuple(drawing.id for drawing in drawn) if best.proof.deletes else ()
+        accounted = tuple(drawing.id for drawing in drawn if drawing.id in best.proof.deletable)
         return Decision(retract=surplus, accounted=accounted)
-    return _write(request, drawn, unique, retract=holdings)
+    return _write(request, polygons, unique, retract=holdings)
 
 
-def _rank(holding: Holding) -> tuple[bool, int]:
-    return not holding.proof.deletes, -len(holding.proof.statements)
+def _rank(holding: Holding, pixel_rule: str) -> tuple[int, bool, int]:
+    proof = holding.proof
+    return -len(proof.deletable), holding.pixel_rule != pixel_rule, -len(proof.statements)
+
+
+def _replaces(holder: Holding, other: Holding, polygons: Polygons) -> bool:
+    return supersedes(holder, other) and polygons.kept_in(other) <= polygons.kept_in(holder)
 
 
 def _without_polygons(request: Request, holdings: list[Holding], unique: list[Holding]) -> Decision:
@@ -185,38 +213,38 @@ def _without_polygons(request: Request, holdings: list[Holding], unique: list[Ho
     frame = keeping[0].proof.frame or request.frame
     same_frame = [holding for holding in keeping if holding.proof.frame == frame]
     request = replace(request, frame=frame, pixel_rule=keeping[0].pixel_rule, deletes=True)
-    return _write(request, [], same_frame, retract=unfinished)
-
-
-def _is_complete(holding: Holding, drawn: Sequence[Drawing]) -> bool:
-    """Whether a mask holds all polygons as they are now, and nothing else but what it keeps."""
-    ids = holding.absorbed | {drawing.id for drawing in drawn}
-    return holding.proof.statements.keys() == ids and all(holding.holds(drawing) for drawing in drawn)
+    return _write(request, Polygons([], [], {}), same_frame, retract=unfinished)
 
 
 def _write(
-    request: Request, drawn: Sequence[Drawing], holdings: list[Holding], *, retract: list[Holding]
+    request: Request, polygons: Polygons, holdings: list[Holding], *, retract: list[Holding]
 ) -> Decision:
+    known = [*polygons.drawn, *polygons.kept]
     for holding in holdings:
-        if holding.mixed_with({drawing.id for drawing in drawn if holding.describes(drawing)}):
+        if holding.mixed_with({drawing.id for drawing in known if holding.describes(drawing)}):
             return Decision(problem=_mix_problem(request.label, holding))
-    return Decision(write=_new_mask(request, drawn, holdings), retract=_proofs(retract))
+    return Decision(write=_new_mask(request, polygons, holdings), retract=_proofs(retract))
 
 
-def _new_mask(request: Request, drawn: Sequence[Drawing], holdings: list[Holding]) -> Mask:
+def _new_mask(request: Request, polygons: Polygons, holdings: list[Holding]) -> Mask:
     """The new mask: the union of the polygons and of the pixels that the masks keep."""
     sources: dict[str, Json] = {}
+    drawn = [*polygons.drawn, *polygons.kept]
     for holding in holdings:
         sources |= {key: _deleted(holding.proof, key, request.item) for key in holding.absorbed}
     pixels = joined_pixels(holdings)
     drawings: SourcePixels = {(drawing.id,): drawing.flat(request.pixel_rule) for drawing in drawn}
     sources |= {drawing.id: _source(drawing) for drawing in drawn}
+    deletes = request.deletes
+    if deletes and polygons.kept:  # not all may be deleted: it is said of each
+        deletes = False
+        sources |= {drawing.id: _source(drawing) | {"deletes": True} for drawing in polygons.drawn}
     return new_mask(
         request.label,
         painted_of(united([*pixels.values(), *drawings.values()]), request.frame),
         [sources[key] for key in sorted(sources)],
         pixel_rule=request.pixel_rule,
-        deletes=request.deletes,
+        deletes=deletes,
         origin=request.origin,
         item=request.item,
         # Without deletion, a polygon that is missing later was erased: its pixels will not be needed.
@@ -226,7 +254,8 @@ def _new_mask(request: Request, drawn: Sequence[Drawing], holdings: list[Holding
 
 def _deleted(proof: Stored, key: str, item: str) -> Json:
     """A claim's entry about a deleted instance; in a copy of an item, it names the first item."""
-    entry = {**proof.statements[key], "deleted": True}
+    entry = {name: value for name, value in proof.statements[key].items() if name != "deletes"}
+    entry |= {"deleted": True}
     origin = proof.item_of(key)
     return entry | ({"item": origin} if origin != item else {})
 

@@ -1,7 +1,7 @@
 /* Where the outermost lists and objects of a JSON text begin, part and end; the text comes in chunks. */
 #include "_common.h"
 
-typedef struct { int64_t depth; int quoted, escaped; } Nesting;
+typedef struct { int64_t depth, deepest; int quoted, escaped; } Nesting;
 typedef struct { int32_t *at; Py_ssize_t size, room; } Places;
 
 static int add_place(Places *p, Py_ssize_t place) {
@@ -47,7 +47,10 @@ static int find_places(const unsigned char *text, Py_ssize_t size, int64_t most,
         switch (kind[*at]) {
         case QUOTE: n->quoted = 1; break;
         case BACKSLASH: n->escaped = 1; break; /* no JSON, but both kernels shall say the same */
-        case OPEN: if (++n->depth <= most && add_place(out, at - text)) return -1; break;
+        case OPEN:
+            if (++n->depth > n->deepest) n->deepest = n->depth;
+            if (n->depth <= most && add_place(out, at - text)) return -1;
+            break;
         case CLOSE: if (n->depth-- <= most && add_place(out, at - text)) return -1; break;
         default: if (add_place(out, at - text)) return -1;
         }
@@ -59,13 +62,14 @@ static int find_places(const unsigned char *text, Py_ssize_t size, int64_t most,
 static PyObject *py_places(PyObject *Py_UNUSED(self), PyObject *args) {
     Py_buffer b;
     Py_ssize_t most;
-    long long depth;
+    long long depth, deepest;
     Nesting n;
     Places out = {0};
     PyObject *result = NULL;
     int failed = 1;
-    if (!PyArg_ParseTuple(args, "y*nLpp", &b, &most, &depth, &n.quoted, &n.escaped)) return NULL;
+    if (!PyArg_ParseTuple(args, "y*nLppL", &b, &most, &depth, &n.quoted, &n.escaped, &deepest)) return NULL;
     n.depth = depth;
+    n.deepest = deepest;
     if (b.len > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "a chunk beyond int32");
     } else {
@@ -75,8 +79,9 @@ static PyObject *py_places(PyObject *Py_UNUSED(self), PyObject *args) {
         if (failed) PyErr_NoMemory();
     }
     if (!failed)
-        result = Py_BuildValue("(y#LNN)", out.at ? (char *)out.at : "", out.size * (Py_ssize_t)sizeof *out.at,
-                               (long long)n.depth, PyBool_FromLong(n.quoted), PyBool_FromLong(n.escaped));
+        result = Py_BuildValue("(y#LNNL)", out.at ? (char *)out.at : "", out.size * (Py_ssize_t)sizeof *out.at,
+                               (long long)n.depth, PyBool_FromLong(n.quoted), PyBool_FromLong(n.escaped),
+                               (long long)n.deepest);
     PyMem_RawFree(out.at);
     PyBuffer_Release(&b);
     return result;

@@ -190,7 +190,7 @@ static PyMethodDef methods[] = {
     {"coco", py_coco, METH_VARARGS, "coco(text, depth) -> (rows, images, annotations, categories), or None"},
     {"batch", py_batch, METH_VARARGS,
      "batch(text, rows, cuts, frames, names, labels, values, groups, order, background, void, owned, most shares, depth)"},
-    {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},
+    {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped, deepest)"},
     {NULL, NULL, 0, NULL},
 };
 

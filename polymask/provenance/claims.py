@@ -5,9 +5,10 @@ polygons may be deleted (`deletes`), and where they come from (`origin`): `datas
 own polygons, otherwise the format and name of a file or folder. `item` is the item that the mask was
 made for: a copy of that item keeps the claim, so it tells whose polygons these are. `sources` are the
 instances that the mask is made of: for each its id, the digest of its geometry (`sha256`), its details
-and their digest (`details_sha256`), whether it was deleted before the mask was written (`deleted`), and
-the `item` that it was deleted from, if that is another one (empty: unknown). `pixels` are the pixels of
-each source instance, if a later run could not separate them otherwise.
+and their digest (`details_sha256`), whether it was deleted before the mask was written (`deleted`), the
+`item` that it was deleted from, if that is another one (empty: unknown), and, in a claim that does not
+say so of all, whether it may be deleted (`deletes`). `pixels` are the pixels of each source instance, if
+a later run could not separate them otherwise.
 
 Servers write 1 as 1.0 and reorder keys, so claims are compared by value and not as text.
 """
@@ -32,7 +33,7 @@ DATASET = "dataset"  # the origin of masks that are made from the polygons of th
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
 _FREE = ("description", "user")  # texts and objects of any length
 _REPEATED = ("creator",)  # nobody can edit it, and whoever puts a polygon back becomes its creator
-_OF_CLAIMS = {"id", "sha256", "details_sha256", "deleted", "item"}  # in an entry, beside the details
+_OF_ENTRIES = ("id", "sha256", "details_sha256", "deleted", "deletes", "item")  # beside the details
 _EARLIER = (
     "attributes",
     "attributes1",
@@ -109,8 +110,7 @@ def key_of(claim: Mapping[str, Any]) -> str:
     """
     claim = values(claim)
     identity = [claim["label"], claim["pixel_rule"], claim["frame"], digest_of(claim)]
-    names = ("id", "sha256", "details_sha256", "deleted", "item")
-    identity.append([[source[name] for name in names if name in source] for source in claim["sources"]])
+    identity.append([[source[name] for name in _OF_ENTRIES if name in source] for source in claim["sources"]])
     identity += [claim[name] for name in ("deletes", "origin", "item") if name in claim]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
@@ -172,7 +172,9 @@ def has_details(source: Mapping[str, Any], details: Mapping[str, Any], *, but: S
         >>> has_details(entry, {"objectId": 7.0}), has_details(entry, {"objectId": 8})
         (True, False)
     """
-    names = (source.keys() | details.keys()) - _OF_CLAIMS if "details_sha256" in source else set(_EARLIER)
+    names = (
+        (source.keys() | details.keys()) - set(_OF_ENTRIES) if "details_sha256" in source else set(_EARLIER)
+    )
     bounds = bounded(details)
     names = names - {*_REPEATED, "parentId", *but}
     return all(_text(source.get(name)) == _text(bounds.get(name)) for name in names)

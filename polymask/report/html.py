@@ -100,7 +100,7 @@ def preview(
         workers=workers,
         progress=progress,
     )
-    write(report, file)
+    replace_whole(file, render(report).encode())
     return report
 
 

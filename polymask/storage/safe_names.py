@@ -54,7 +54,10 @@ def safe_path(name: str) -> str:
         raise InputError(f"{name[:60]!r}… is no safe file name: it is longer than {LONGEST} bytes")
     for part in name.split("/"):
         if reason := _unsafe(part):
-            raise InputError(f"{name!r} is no safe file name: {reason}", advice="give it another name")
+            raise InputError(
+                f"{name!r} is no safe file name: {reason}",
+                advice="give it another name, or choose images with --where",
+            )
     return name
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Emulator, Fault
+from polymask.dataloop.jobs.item import convert_item
 from polymask.errors import InputError, NotFound, ProofError
 from tests.advice.sites import Case, follows
 from tests.dataloop.conftest import THIRD_PARTY, Api
@@ -96,3 +97,14 @@ def test_a_flag_is_given_as_true_or_false(world: World) -> None:
     assert (report.failures, report.deleted) == ([], 0)
     (report,) = world.convert_connected_items(delete_source="true")
     assert (report.failures, report.deleted) == ([], 3)
+
+
+@follows("dataloop/jobs/item: get it with dl.{kind}s.get({kind}_id=…)")
+def test_an_id_in_place_of_an_item_is_looked_up(world: World) -> None:
+    """The function takes what dtlpy gets for the id."""
+    import dtlpy
+
+    key = str(world.emulator.items()[0]["id"])
+    with pytest.raises(InputError):
+        convert_item(key)
+    assert convert_item(dtlpy.items.get(item_id=key)).written == 1

@@ -17,11 +17,13 @@ pytestmark = [pytest.mark.filterwarnings(rule) for rule in THIRD_PARTY]
     "api: boxes of a dataset are never painted: leave --boxes out",
     "dataloop/jobs/options: leave --to out",
     "api: leave --annotated-only out",
+    "api: leave it out, or add --delete-source",
+    "dataloop/jobs/options: leave it out; a mask that somebody changed is made anew once it is deleted",
 )
 def test_flags_that_a_dataset_does_not_take_are_left_out(case: Case, world: World) -> None:
     """Each by itself; without it the run is done."""
     journal = ("--journal", case.folder / "journal")
-    for flags in (["--boxes"], ["--to", "voc"], ["--annotated-only"]):
+    for flags in (["--boxes"], ["--to", "voc"], ["--annotated-only"], ["--max-delete", "9"], ["--overwrite"]):
         case.fails("convert", URL, *journal, *flags)
         case.works("convert", URL, *journal)
     assert world.masks()
@@ -71,6 +73,14 @@ def test_a_folder_that_is_not_there_is_replaced_by_one_that_is_named(case: Case,
     done = case.fails("convert", f"{URL}/nort", case.out)
     assert done.error
     case.works("convert", f"{URL}/{done.error.advice.split(chr(39))[1].strip('/')}", case.out)
+
+
+@follows("dataloop/service/lookup: for one item, name the dataset alone and add --where")
+def test_an_item_in_place_of_a_folder_is_named_by_where(case: Case, world: World) -> None:
+    """A URL names folders only."""
+    world.add_item("/lone.png", segment("cat", ring(1, 1, 5, 5)))
+    case.fails("convert", f"{URL}/lone.png", case.out)
+    case.works("convert", URL, case.out, "--where", "lone.png")
 
 
 @follows("dataloop/service/lookup: advice")

@@ -51,12 +51,16 @@ def test_a_zip_of_names_that_nobody_can_read_is_unpacked_or_zipped_again(case: C
     case.works("convert", case.folder / "utf-8.zip", case.out)
 
 
-@follows("storage/safe_names: give it another name")
+@follows("storage/safe_names: give it another name, or choose images with --where")
 def test_an_image_of_an_unsafe_name_gets_another(case: Case) -> None:
     """Some systems have a device of that name."""
     (image,) = coco()["images"]
     case.fails("convert", case.write("a.json", coco(images=[image | {"file_name": "con.jpg"}])), case.out)
     case.works("convert", case.write("a.json", coco(images=[image | {"file_name": "boat.jpg"}])), case.out)
+    two = [image | {"file_name": "con.jpg"}, image | {"id": 9, "file_name": "boat.jpg"}]
+    file = case.write("b.json", coco(images=two))
+    case.fails("convert", file, case.folder / "two")
+    case.works("convert", file, case.folder / "two", "--where", "boat*")
 
 
 @follows("formats/reading/images/renamed: write there what its picture is called")

@@ -227,7 +227,7 @@ def test_the_command_line(coco_file, tmp_path, polymask_command):
     convert(coco_file(coco(images=images)), tmp_path / "more")
     done = polymask_command("compare", tmp_path / "more", tmp_path / "a")
     assert done.returncode == 1
-    assert "1 images are in TRUTH only, e.g. b" in done.stdout
+    assert "1 image is in TRUTH only, e.g. b" in done.stdout
 
 
 def official_scores(truth, other, evaluated):

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+import polymask
 from polymask import InputError, PolymaskError
 from polymask.dataloop.jobs.inputs import as_flag, read_inputs
+from polymask.dataloop.jobs.item import convert_item
+from polymask.in_place.job import ProvenOptions
 from tests.dataloop.conftest import Harbor, polygon
 from tests.dataloop.test_artifact_journal import item, state
-from tests.dataloop.world import World, ring, segment
+from tests.dataloop.world import World, box, ring, segment
 
 __all__ = ["item", "state"]
 
@@ -136,14 +139,56 @@ def test_what_is_not_supported_fails_the_execution(runner: Any, sdk: ModuleType,
         runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id))
 
 
-def test_nothing_painted_fails_the_execution(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
-    """A polygon outside of the picture alone."""
+@pytest.mark.parametrize("kind", ["outside", "box", "nothing"])
+def test_an_item_with_nothing_to_paint_fails_no_execution(
+    runner: Any, sdk: ModuleType, harbor: Harbor, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """Trying again would paint nothing either: it is logged; of a whole dataset the execution fails."""
     far = [{"x": 400.0, "y": 400.0}, {"x": 410.0, "y": 400.0}, {"x": 410.0, "y": 410.0}]
-    harbor.emulator.add_annotation(harbor.item_id, polygon("cat", far))
-    with pytest.raises(PolymaskError, match="nothing was painted"):
+    row = polygon("cat", far) if kind == "outside" else box()
+    if kind != "nothing":
+        harbor.emulator.add_annotation(harbor.item_id, row)
+    with caplog.at_level("INFO"):
         runner.convert_item(sdk.items.get(item_id=harbor.item_id))
-    with pytest.raises(PolymaskError, match="nothing was painted"):
-        runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id))
+    assert ("nothing was painted" in caplog.text) == (kind != "nothing")
+    report = convert_item(sdk.items.get(item_id=harbor.item_id))
+    assert (report.exit_code, bool(report.nothing_painted)) == (int(kind != "nothing"), kind != "nothing")
+    if kind == "outside":
+        with pytest.raises(PolymaskError, match="nothing was painted"):
+            runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id))
+
+
+def test_an_id_in_place_of_an_entity_is_refused(runner: Any, harbor: Harbor) -> None:
+    """The message tells how to get the entity."""
+    with pytest.raises(InputError, match=r"expected a dl\.Item, not .*dl\.items\.get"):
+        convert_item(harbor.item_id)
+    with pytest.raises(InputError, match=r"expected a dl\.Dataset"):
+        runner.convert_dataset(harbor.dataset_id)
+
+
+@pytest.mark.parametrize("only", ["boat", '["boat"]', ["boat"], frozenset({"boat"})])
+def test_a_label_is_no_part_of_another(sdk: ModuleType, harbor: Harbor, only: Any) -> None:
+    """A single text is one label: others whose names are in it keep their polygons."""
+    for label in ("boat", "bo", "b"):
+        harbor.emulator.add_annotation(harbor.item_id, polygon(label))
+    report = convert_item(sdk.items.get(item_id=harbor.item_id), only=only, delete_source=True)
+    kept = sorted(row["label"] for row in harbor.emulator.annotations() if row["type"] == "segment")
+    assert (report.deleted, kept) == (1, ["b", "bo"])
+    assert ProvenOptions(only="boat").only == {"boat"}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"pixel_rule": "centre"}, {"status": "aproved"}, {"workers": "two"}, {"only": [1]}, {"max_delete": -1}],
+)
+def test_a_value_that_does_not_exist_is_refused_before_a_call(harbor: Harbor, options: Any) -> None:
+    """Of an item and of a dataset, also of one without items."""
+    calls = len(harbor.emulator.audit)
+    with pytest.raises(InputError):
+        convert_item(object(), **options)
+    with pytest.raises(InputError):
+        polymask.convert("dataloop://P/D", **options)
+    assert len(harbor.emulator.audit) == calls
 
 
 def test_a_new_backup_notes_what_older_masks_say_was_deleted(world: World, item: str, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_an_image_without_its_picture_fails_alone(tmp_path: Path, polymask_comma
     assert (report.images, report.written, report.failed) == (3, 1, 2)
     assert "lost.txt: no picture for it" in report.failures[0].reason
     assert polymask_command("convert", path, tmp_path / "again").returncode == 1
-    assert "missing-image" in polymask_command("check", path).stdout
+    assert "no-size" in polymask_command("check", path).stdout
 
 
 def test_a_damaged_picture_fails_its_image(tmp_path: Path) -> None:

@@ -229,21 +229,33 @@ def test_a_mask_that_lists_a_polygon_without_its_pixels_does_not_account_for_it(
     assert np.array_equal(decision.write.mask, union("p1"))
 
 
-def test_a_mask_counts_under_its_own_pixel_rule() -> None:
-    """A mask of another pixel rule that we know accounts for its polygons, and stays."""
+def test_a_mask_of_another_pixel_rule_is_painted_anew() -> None:
+    """All of its polygons are there: the new mask has the asked rule, and deletes if the old one did."""
     one = drawn("p1")
     other = stored(written(one, rule="cv2-trunc"))
     assert not np.array_equal(other.mask, union("p1"))  # OpenCV fills the border as well
-    decision = ask(one, other)
-    assert (decision.write, decision.accounted) == (None, ("p1",))
+    decision = ask(one, other, deletes=False)
+    assert decision.write is not None
+    assert np.array_equal(decision.write.mask, union("p1"))
+    assert (decision.write.claim["deletes"], locations(decision), decision.accounted) == (True, ["m1"], ())
+    assert ask(one, other).write is not None
 
 
-def test_masks_of_two_pixel_rules_become_one() -> None:
-    """Two runs at once with two rules leave one mask: the one with the lower id."""
-    one = drawn("p1")
-    masks = stored(written(one, rule="cv2-trunc"), "m2"), stored(written(one), "m1")
+def test_what_cannot_be_painted_again_keeps_its_pixel_rule() -> None:
+    """A polygon of the mask is deleted: the mask stays, and accounts for the other under its own rule."""
+    both = stored(written(drawn("p1", "p2"), rule="cv2-trunc"))
+    decision = ask(drawn("p1"), both)
+    assert (decision.write, decision.retract, decision.accounted) == (None, (), ("p1",))
+    assert ask([], both).write is None
+
+
+@pytest.mark.parametrize("locations_of_two", [("m1", "m2"), ("m2", "m1")])
+def test_masks_of_two_pixel_rules_become_one(locations_of_two: tuple[str, str]) -> None:
+    """The one that is asked for stays."""
+    one, (first, second) = drawn("p1"), locations_of_two
+    masks = stored(written(one, rule="cv2-trunc"), first), stored(written(one), second)
     decision = ask(one, *masks)
-    assert (decision.write, locations(decision)) == (None, ["m2"])
+    assert (decision.write, locations(decision)) == (None, [first])
 
 
 def test_a_mask_of_an_unknown_rule_is_drawn_anew() -> None:

@@ -14,6 +14,7 @@ from polymask.in_place.job import ProvenOptions
 from polymask.in_place.protocols import Item, Reading, Stored
 from polymask.in_place.reconcile import Decision
 from polymask.model import IndexMask
+from polymask.provenance.claims import Mask
 from polymask.report.changes import ItemChange, preview_of_items
 from polymask.report.html import write
 from polymask.report.page import ImageChange
@@ -56,12 +57,17 @@ def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> l
     lines = [line for label in sorted(decisions) for line in _of_label(label, decisions[label])]
     written = [decision.write for decision in decisions.values() if decision.write]
     deletions = sum(len(decision.accounted) for decision in decisions.values())
-    deletions += sum(not source.get("deleted") for mask in written for source in mask.claim["sources"])
+    deletions += sum(_deletes(mask, source) for mask in written for source in mask.claim["sources"])
     if deletes and deletions:
         proven = "its mask is proven" if deletions == 1 else "their masks are proven"
         text = f"delete {counted(deletions, 'polygon')} once {proven}"
         lines.append(ImageChange(text, "polygons to delete", deletions))
     return lines
+
+
+def _deletes(mask: Mask, source: Mapping[str, Any]) -> bool:
+    """Whether a source instance of a new mask is to be deleted on the mask's account."""
+    return bool(mask.claim["deletes"] or source.get("deletes")) and not source.get("deleted")
 
 
 def _of_label(label: str, decision: Decision) -> list[ImageChange]:

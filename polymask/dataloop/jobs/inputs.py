@@ -58,9 +58,7 @@ def read_inputs(inputs: Mapping[str, Any]) -> ProvenOptions:
             raise unknown("option", name, NAMES)
     values = {name: _read(name, value) for name, value in inputs.items() if not _is_empty(value)}
     limits = values.pop("limits", None)
-    options = ConvertOptions.of(values, limits=limits)
-    options.rules()  # refuses an unknown pixel rule
-    return in_place_options(options)
+    return in_place_options(ConvertOptions.of(values, limits=limits))
 
 
 def _is_empty(value: Any) -> bool:

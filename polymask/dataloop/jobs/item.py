@@ -8,6 +8,7 @@ from polymask.dataloop.jobs.journals import ELSEWHERE, held_by_nobody, loss_in_w
 from polymask.dataloop.jobs.run import Dataset, choice_of, conclude, open_by_id, ways_back
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem
+from polymask.errors import InputError
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob
 from polymask.in_place.journal import Journal
@@ -28,7 +29,7 @@ def convert_item(
     wrong kind, before anything is done.
     """
     chosen = read_inputs(options | {"delete_source": delete_source})
-    dataset = open_by_id(item.dataset_id)
+    dataset = open_by_id(id_of(item, "dataset_id", kind="item"))
     source = dataset.source(check_images=chosen.check_images, choice=choice_of(chosen))
     raw = dataset.client.call("GET", f"/items/{item.id}", safe=True)
     chosen_item = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
@@ -48,6 +49,15 @@ def convert_item(
     if evidence:
         report.notes += ways_back(report, dataset, evidence, journal)
     return report
+
+
+def id_of(entity: Any, name: str, *, kind: str) -> str:
+    """The id that an entity of dtlpy has; raises `InputError` for anything else, such as an id as text."""
+    value = getattr(entity, name, None)
+    if isinstance(value, str):
+        return value
+    message = f"expected a dl.{kind.title()}, not {entity!r}"
+    raise InputError(message, advice=f"get it with dl.{kind}s.get({kind}_id=…)")
 
 
 def _evidence(dataset: Dataset, item_id: str, journal: str | Path | None) -> Evidence:

@@ -11,6 +11,12 @@ def in_place_options(options: ConvertOptions) -> ProvenOptions:
     refuse_folder_options(options)
     if options.to not in ("index", "dataloop"):
         raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
+    if options.overwrite:
+        raise InputError(
+            "--overwrite has no effect on a dataset, where masks of ours follow their polygons",
+            advice="leave it out; a mask that somebody changed is made anew once it is deleted",
+        )
+    options.rules()  # refuses an unknown pixel rule
     return ProvenOptions(
         pixel_rule=options.pixel_rule,
         only=frozenset(options.only),

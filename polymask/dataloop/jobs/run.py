@@ -1,7 +1,7 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,8 +23,9 @@ from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.dataloop.target import Target, url_of
 from polymask.dataloop.update import UpToDate
-from polymask.errors import InputError, NotFound
+from polymask.errors import InputError, NotFound, no_such_label
 from polymask.formats.reading.annotation_choice import Choice
+from polymask.formats.selection import refuse_no_image
 from polymask.in_place.deletion import Finished, finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
@@ -150,6 +151,7 @@ def convert_connected(
     """Convert a dataset in place; see `convert_in_place`. The journal may be another than a folder."""
     source = dataset.source(query=query, check_images=options.check_images, choice=choice_of(options))
     recipe = dataset.recipe(options)
+    _refuse_unknown_labels(dataset, options.only, recipe)
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
     evidence = _evidence(dataset, options, journal) if writes_journal else None
@@ -158,6 +160,7 @@ def convert_connected(
         lost = lost_to_all(dataset.client, dataset.raw)
         finished.notes += [f"{loss_in_words(lost, evidence.place)}; {ELSEWHERE}"] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
+    _refuse_unmatched(dataset, items, where)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {evidence.place}")
     if progress:
@@ -198,8 +201,32 @@ def ways_back(
 
 def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> list[Item]:
     """The items whose names match any of the globs, or all; of these, those of the shard."""
-    named = [item for item in items if not where or any(fnmatchcase(item.name, glob) for glob in where)]
+    named = [item for item in items if not where or _matches(item.name, where)]
     return [item for item in named if shard is None or shard.takes(item.id)]
+
+
+def _refuse_unmatched(dataset: Dataset, items: Sequence[Item], where: Sequence[str]) -> None:
+    """Raise `InputError` for globs that match no item: neither one to be converted nor a finished one."""
+    if where and not items:
+        names = [item.name for item in every_item(dataset).items()]
+        refuse_no_image([name for name in names if _matches(name, where)], names, where)
+
+
+def _refuse_unknown_labels(dataset: Dataset, only: Iterable[str], recipe: Recipe) -> None:
+    """Raise `LabelError` for a label that neither the recipe nor any annotation has."""
+    for name in sorted(set(only) - set(recipe.labels)):
+        query = {"filter": {"$and": [{"label": name}]}}
+        if not dataset.client.pages(dataset.id, "annotations", query, keep=_label_of):
+            rows = dataset.client.pages(dataset.id, "annotations", {"filter": {"$and": []}}, keep=_label_of)
+            raise no_such_label(name, sorted({*recipe.labels, *(str(row["label"]) for row in rows)}))
+
+
+def _label_of(row: Json) -> Json:
+    return {"id": row["id"], "label": row.get("label")}
+
+
+def _matches(name: str, where: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in where)
 
 
 def choice_of(options: ProvenOptions) -> Choice:

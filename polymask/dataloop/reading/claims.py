@@ -1,6 +1,6 @@
 """What masks of ours say of themselves, in annotations as the platform has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
@@ -85,15 +85,26 @@ class Claimed(NamedTuple):
 
 def claimed_in(row: Json) -> list[Claimed]:
     """The polygons that may have been deleted on account of an annotation, if it is a mask of ours."""
-    claim = claim_of(row)
-    mask = Stored("", "", "", str(row.get("label")), claim, None) if claim else None
+    mask = _mask_in(row)
     return claims_of(mask, str(row.get("itemId"))) if mask else []
+
+
+def named_in(row: Json) -> list[Claimed]:
+    """All polygons that an annotation names, if it is a mask of ours."""
+    mask = _mask_in(row)
+    return _claims(mask, str(row.get("itemId")), mask.statements.keys()) if mask else []
+
+
+def _mask_in(row: Json) -> Stored | None:
+    claim = claim_of(row)
+    return Stored("", "", "", str(row.get("label")), claim, None) if claim else None
 
 
 def claims_of(mask: Stored, item_id: str) -> list[Claimed]:
     """The polygons that may have been deleted on account of a mask that lies on an item."""
+    return _claims(mask, item_id, mask.deletable)
+
+
+def _claims(mask: Stored, item_id: str, keys: Set[str]) -> list[Claimed]:
     entries = mask.statements
-    return [
-        Claimed(item_id, key, mask.item_of(key), mask.made_for, entries[key])
-        for key in sorted(mask.absorbed(frozenset()))
-    ]
+    return [Claimed(item_id, key, mask.item_of(key), mask.made_for, entries[key]) for key in sorted(keys)]

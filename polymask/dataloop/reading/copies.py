@@ -7,7 +7,7 @@ moved.
 
 from collections.abc import Iterable, Sequence
 
-from polymask.dataloop.reading.claims import Claimed, Version, claimed_in
+from polymask.dataloop.reading.claims import Claimed, Version, claimed_in, named_in
 from polymask.dataloop.reading.polygons import versions_of
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.responses import part
@@ -86,6 +86,19 @@ def copied_ids(claims: Sequence[Claimed], versions: Iterable[Version]) -> frozen
                 remaining.remove(match)
                 keys.add(claim.key)
     return frozenset(keys)
+
+
+def unchosen_in_masks(rows: Sequence[Json], unchosen: Sequence[Json], item: Item) -> dict[str, Json]:
+    """The unchosen polygons of an item that its masks hold, by the ids that these list them by."""
+    if not unchosen:
+        return {}
+    named = [claim for row in rows for claim in named_in(row)]
+    keys, copied = {claim.key for claim in named}, [claim for claim in named if claim.is_copied]
+    return {
+        key: row
+        for row in unchosen
+        for key in (ids_in_claims(row) & keys) | copied_ids(copied, versions_of([row], item))
+    }
 
 
 def _is_same(claim: Claimed, version: Version) -> bool:

@@ -24,10 +24,17 @@ def polygon_of(row: Json, item: Item) -> Instance:
     """
     annotation = annotation_of(row)
     if is_of_frame(annotation, picture=getattr(item, "is_image", True)):
-        raise GeometryError("a polygon in a video; only pictures are converted")
+        raise GeometryError(f"a polygon {in_what(item)}; only pictures are converted")
     # A polygon is drawn without knowing the picture's size.
     instance = instance_of(annotation, str(row["id"]), UNKNOWN_FRAME, Limits(), frame_unknown=True)
     return replace(instance, id=original_id(row) or instance.id)
+
+
+def in_what(item: Item) -> str:
+    """Where an annotation lies that is on no picture, as far as the item tells its type."""
+    mimetype = part(getattr(item, "raw", {}), "metadata", "system").get("mimetype")
+    is_video = not mimetype or str(mimetype).startswith(("video/", "image/"))
+    return "in a video" if is_video else f"in a file of type {mimetype}"
 
 
 def details_of(row: Json) -> Json:

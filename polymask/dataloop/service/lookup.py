@@ -52,9 +52,14 @@ def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:
     """Raise `InputError` for a folder in which no item lies, naming the nearest in which some do."""
     if folder in folders:
         return
-    raise InputError(
-        f"no item lies in the folder '{folder}' of the dataset", advice=advice_of(folder, list(folders))
-    )
+    message = f"no item lies in the folder '{folder}' of the dataset"
+    advice = advice_of(folder, list(folders))
+    if "." in folder.rpartition("/")[2]:
+        raise InputError(
+            message,
+            advice=f"for one item, name the dataset alone and add --where '{folder}'; of folders, {advice}",
+        )
+    raise InputError(message, advice=advice_of(folder, list(folders)))
 
 
 def _only(kind: str, name: str, rows: list[Json]) -> Json | None:

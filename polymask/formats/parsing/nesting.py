@@ -9,11 +9,12 @@ from polymask.native import compiled
 
 
 class Nesting(NamedTuple):
-    """The scanner's state at the end of a chunk: depth, inside a string or not, after a backslash or not."""
+    """The state at the end of a chunk: depth, in a string, after a backslash; and the greatest depth yet."""
 
     depth: int = 0
     quoted: bool = False
     escaped: bool = False
+    deepest: int = 0
 
 
 _PLAIN, _OPEN, _CLOSE, _COMMA = range(4)
@@ -42,7 +43,8 @@ def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32
     steps = _STEP[kinds].astype(np.int64)
     depth = nesting.depth + np.cumsum(steps)
     inside = depth + (kinds == _CLOSE)
-    end = Nesting(int(depth[-1]) if len(depth) else nesting.depth, bool(quoted[-1]), escaped)
+    last = int(depth[-1]) if len(depth) else nesting.depth
+    end = Nesting(last, bool(quoted[-1]), escaped, int(depth.max(initial=nesting.deepest)))
     return places[inside <= most].astype(np.int32), end
 
 

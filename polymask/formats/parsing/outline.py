@@ -96,6 +96,7 @@ class Outline:
     skeleton: bytes = b""
     pieces: list[tuple[int, int]] = field(default_factory=list)  # places in the skeleton and in the file
     bom: int = 0
+    depth: int = 0  # brackets that are open at once
 
     def rows(self, section: bytes | msgspec.Raw) -> Rows | None:
         """The list that a section of the skeleton stands for; None where the value is not a list."""
@@ -139,8 +140,8 @@ class Outline:
 
 def outline_of(file: Ranges) -> Outline:
     """The outline of the JSON object in a file; raises `FormatError` where the text is not UTF-8."""
-    events, kinds = _events(file)
-    outline = Outline(file)
+    events, kinds, depth = _events(file)
+    outline = Outline(file, depth=depth)
     outline.bom = len(BOM) if file.read(0, min(3, file.size)) == BOM else 0
     position, text = outline.bom, bytearray()
     for opening, closing in _lists(kinds):
@@ -178,8 +179,11 @@ def _lists(kinds: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
         yield opened, len(kinds)
 
 
-def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The position and the byte of every bracket and comma outside the elements of the object's lists."""
+def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
+    """The position and the byte of every bracket and comma outside the elements of the object's lists.
+
+    And the most brackets that are open at once, anywhere.
+    """
     check, nesting, at = getincrementaldecoder("utf-8")(), Nesting(), 0
     events, kinds = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
     for chunk in file.chunks():
@@ -193,7 +197,7 @@ def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         events.append(places.astype(np.int64) + at)
         kinds.append(np.frombuffer(chunk, np.uint8)[places])
         at += len(chunk)
-    return np.concatenate(events), np.concatenate(kinds)
+    return np.concatenate(events), np.concatenate(kinds), nesting.deepest
 
 
 def decode_plain(text: bytes) -> bytes:

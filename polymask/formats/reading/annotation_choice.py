@@ -17,6 +17,7 @@ from polymask.validation import as_names, listed, part
 
 PREDICTIONS = ("skip", "keep", "only")
 ANY, NONE, FLAGGED = "any", "none", "issue"
+STATUSES = (FLAGGED, "review", "approved", NONE, ANY)  # of `--status`; the first three are dtlpy's
 NOBODY = "nobody that is told"
 _NO_STATUS = ("", "clear")  # dtlpy writes these to remove a status
 
@@ -68,6 +69,9 @@ class Choice:
             raise unknown("predictions", str(self.predictions), PREDICTIONS)
         for name in ("creator", "status"):
             object.__setattr__(self, name, as_names(name, getattr(self, name)))
+        for status in self.status:
+            if status.casefold() not in STATUSES:
+                raise unknown("status", status, STATUSES)
         if self.min_confidence is not None:
             self._check_confidence(self.min_confidence)
 

@@ -105,7 +105,7 @@ class _Removal:
         if self.dry_run or not going:
             report.retracted = len(going)
             return
-        if any(proof.deletes for proof in going):  # one answer may be outdated, and show what is gone
+        if any(proof.deletable for proof in going):  # one answer may be outdated, and show what is gone
             present = self.source.listed(item, self.source.annotations(item))
             going = [proof for proof in going if self._may_go(item, proof, present, report)]
         if going:

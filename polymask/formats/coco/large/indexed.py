@@ -160,14 +160,22 @@ class Index:
 
 def _stored(content: Content, options: ReadOptions) -> FileIndex:
     try:
-        return _Reading(content, options).stored()
+        index = _Reading(content, options).stored()
+        _check_depth(content)
+        return index
     except (InputError, NotJson, RecursionError) as error:
         # Of several faults, report the one that the reader of whole files would report.
         content.outline.check()
+        _check_depth(content)
         _Reading(content, options).check_types()
         if isinstance(error, InputError):
             raise
         raise FormatError(f"not JSON: {error}", file=content.path) from None
+
+
+def _check_depth(content: Content) -> None:
+    depth = content.outline.depth
+    content.place.limits.check("max_depth", depth, str(content.path), f"{depth} brackets open at once")
 
 
 class _Reading:
