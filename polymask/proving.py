@@ -56,7 +56,9 @@ def verify(
         **reading,
     )
     if report.failed:
-        raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
+        raise ProofError(
+            failures_text(report, dest, of_masks=not is_dataloop(dest)), advice="" if report.notes else None
+        )
     return report
 
 

@@ -16,6 +16,7 @@ from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by
 from polymask.log import log
 from polymask.model import Conflict, Skipped
 from polymask.painting.accounted import CROWD, VOID, VOID_CROWD
+from polymask.wording import counted
 
 MOST_NAMED = 3  # polygons that a note names
 COVERED = Reason("covered", "painted over: the masks show void or background only")
@@ -45,7 +46,8 @@ class Report:
         failures: Images or items that failed.
         kept: Polygons that were to be deleted but stay in their source, for no mask holds them.
         notes: Further facts, in plain text.
-        written: The number of images with stored masks or deleted polygons.
+        written: The number of images that were changed and did not fail: masks were stored or removed, or
+            polygons deleted. Each image is written, unchanged or failed.
         unchanged: The number of images for which nothing had to be done.
         retracted: The number of polymask's masks that were removed as superseded or outdated.
         deleted: The number of deleted polygons.
@@ -200,14 +202,9 @@ class Outcome(msgspec.Struct):
     failure: PolymaskError | None = None
 
     @property
-    def is_written(self) -> bool:
-        """Whether masks were stored, or polygons deleted."""
-        return bool(self.written or self.deleted)
-
-    @property
     def changed(self) -> bool:
         """Whether the run changed anything: masks were stored or retracted, or polygons deleted."""
-        return self.is_written or self.retracted > 0
+        return bool(self.written or self.deleted or self.retracted)
 
 
 def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indices: Sequence[int]) -> None:
@@ -253,4 +250,7 @@ def note_why_polygons_stay(report: Report, source: str) -> None:
     for reason, count in Counter(polygon.reason for polygon in report.kept).items():
         names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
         more = f" and {count - len(names)} more" if count > len(names) else ""
-        report.notes.append(f"{count} polygons stay in {source} ({reason}): {', '.join(names)}{more}")
+        stay = "stays" if count == 1 else "stay"
+        report.notes.append(
+            f"{counted(count, 'polygon')} {stay} in {source} ({reason}): {', '.join(names)}{more}"
+        )

@@ -35,13 +35,12 @@ class Tally:
             reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the report has it already
             report.failures.append(Skipped(outcome.name, reason))
             report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
-            report.written += outcome.is_written
             return
         report.instances += outcome.instances
         report.painted += outcome.painted
         report.covered += outcome.covered
         report.left_out += outcome.left_out
-        report.written += outcome.is_written
+        report.written += outcome.changed
         report.unchanged += not outcome.changed
         report.conflict_pixels += outcome.conflict_pixels
         report.labeled_pixels += outcome.labeled_pixels

@@ -43,18 +43,26 @@ from polymask.storage.manifest import MANIFEST, Entries, file_and_part, read_man
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
+from polymask.wording import counted
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
 MOST_LISTED = 5
 
 
-def failures_text(report: Report, dest: str | Location) -> str:
-    """The text of a failed report: the masks and their reasons, a line each."""
+def failures_text(report: Report, dest: str | Location, *, of_masks: bool = True) -> str:
+    """The text of a failed report: the failures and their reasons, a line each.
+
+    `of_masks` tells whether each failure is one of a mask; a dataset's may be of polygons or of labels.
+    """
     listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_LISTED]]
     unlisted = report.failed - len(listed)
     closing = [f"  … and {unlisted} more (all with --json)"] if unlisted > 0 else []
     masks = report.unchanged + report.failed
-    head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
+    if of_masks:
+        head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
+    else:
+        proven = counted(report.unchanged, "mask was", "masks were")
+        head = f"{counted(report.failed, 'problem')} in {dest}, where {proven} proven:"
     return "\n".join([head, *listed, *closing, *report.notes])
 
 

@@ -18,9 +18,9 @@ from polymask.cli.flags import (
     reading_flags,
     rule_flags,
 )
-from polymask.cli.outcomes import preview_text, proven_text, restored_text
+from polymask.cli.outcomes import named_reason, preview_text, proven_text, restored_text
 from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
-from polymask.cli.text import comparison_text, statistics_text, weights_text
+from polymask.cli.text import capped, comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.limits import Limits
@@ -28,6 +28,7 @@ from polymask.parallel.pool import available
 from polymask.proving import examine
 from polymask.results import Report
 from polymask.undo import remove_masks, restore
+from polymask.wording import counted
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -121,7 +122,8 @@ def verify_command(
             }
         )
     if report.failed:
-        error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
+        text = failures_text(report, dest, of_masks=not is_dataloop(dest))
+        error = ProofError(text, advice="" if report.notes else None)
         fail(with_advice(error), error.exit_code)
     if not as_json:
         against = "" if is_dataloop(dest) else "annotations give" if source else "manifest says"
@@ -235,15 +237,14 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
     are not added again, so the command can be repeated. A file that has changed since is
     named and not touched; the others are restored.
     """
-    with Bar(quiet=quiet) as bar:
+    noun = "polygon" if is_dataloop(dest) else "annotation file"
+    with Bar(quiet=quiet, unit=f"{noun}s") as bar:
         report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
         counts = {"restored": report.written, "there": report.unchanged, "edited": len(report.skipped)}
         _print_undo(report, counts, dry_run=dry_run)
     else:
-        click.echo(
-            restored_text(report, "polygon" if is_dataloop(dest) else "annotation file", dry_run=dry_run)
-        )
+        click.echo(restored_text(report, noun, dry_run=dry_run))
     _exit_with_failures(report)
 
 
@@ -268,7 +269,7 @@ def remove_masks_command(
     folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
     were deleted for: `polymask restore` them first (exit 2). It can be run again.
     """
-    with Bar(quiet=quiet) as bar:
+    with Bar(quiet=quiet, unit="items" if is_dataloop(dest) else "images") as bar:
         limits = Limits(**{limit.name: options.pop(limit.name) for limit in fields(Limits)})
         report = remove_masks(
             dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
@@ -276,22 +277,22 @@ def remove_masks_command(
     if as_json:
         _print_undo(report, {"images": report.images, "removed": report.retracted}, dry_run=dry_run)
     else:
-        what = "masks" if is_dataloop(dest) else "images' masks"
+        what = ("mask",) if is_dataloop(dest) else ("image's mask", "images' masks")
         done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
-        click.echo("\n".join([f"{report.retracted:,} {what} {done}.", *report.notes]))
+        click.echo("\n".join([f"{counted(report.retracted, *what)} {done}.", *report.notes]))
     _exit_with_failures(report)
 
 
 def _print_undo(report: Report, counts: dict[str, int], *, dry_run: bool) -> None:
     """What was put back or removed, as one JSON document."""
-    failures = [asdict(failure) for failure in report.failures]
-    print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+    lists = {"failures": report.failures, "skipped": report.skipped}
+    plain = {name: [asdict(row) for row in rows] for name, rows in lists.items()}
+    print_json(counts | plain | {"notes": report.notes, "dry_run": dry_run})
 
 
 def _exit_with_failures(report: Report) -> None:
     """Name what could not be done, one by one, and exit as it asks; return where all was."""
-    for failure in report.failures:
-        reason = failure.reason if failure.name in failure.reason else f"{failure.name}: {failure.reason}"
-        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)
+    for reason in capped([named_reason(failure) for failure in report.failures]):
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason.strip()}", err=True)
     if report.exit_code:
         sys.exit(report.exit_code)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from polymask.cli.text import capped
+from polymask.model import Skipped
 from polymask.results import Report
 from polymask.wording import counted
 
@@ -20,12 +22,18 @@ def proven_text(report: Report, against: str) -> str:
     return f"{counted(report.unchanged, 'mask')} on {counted(report.images, 'item')} {verb} to be."
 
 
+def named_reason(row: Skipped) -> str:
+    """What became of an image or item, with its name."""
+    return row.reason if row.name in row.reason else f"{row.name}: {row.reason}"
+
+
 def restored_text(report: Report, noun: str, *, dry_run: bool) -> str:
-    """What was put back, what was there already, and what was edited since and stays; `noun` is for one."""
+    """What was put back, what was there already, and what was edited or erased since; `noun` is for one."""
     outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-    edited = f", {len(report.skipped):,} were edited since and stay as they are" if report.skipped else ""
-    there = f"{report.unchanged:,} were there already"
-    reasons = [f"{polygon.name}: {polygon.reason}" for polygon in report.skipped]
+    changed = counted(len(report.skipped), "was", "were")
+    edited = f", {changed} edited or erased since" if report.skipped else ""
+    there = f"{counted(report.unchanged, 'was', 'were')} there already"
+    reasons = capped([named_reason(polygon) for polygon in report.skipped])
     first = f"{counted(report.written, noun)} {outcome}, {there}{edited}."
     return "\n".join([first, *reasons, *report.notes])
 

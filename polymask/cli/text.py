@@ -62,7 +62,7 @@ def summary(report: Report, dest: object) -> str:
     if report.retracted:
         verbs = ("mask would be", "masks would be") if report.dry_run else ("mask was", "masks were")
         retracted = counted(report.retracted, *verbs)
-        lines.append(f"{retracted} retracted: newer masks hold more, or what they held is gone.")
+        lines.append(f"{retracted} retracted: doubles, or newer masks hold more, or what they held is gone.")
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
@@ -151,6 +151,16 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
         return []
     shown = [f"  {line}" for line in lines[:MOST_LINES]]
     return [f"{title} ({len(lines):,}):", *shown, *_unlisted(len(lines), MOST_LINES)]
+
+
+def capped(lines: Sequence[str]) -> list[str]:
+    """The first lines of a list, and how many there are beyond.
+
+    Examples:
+        >>> capped(list("abcdefghijklmn"))[-2:]
+        ['l', '  … and 2 more (all with --json)']
+    """
+    return [*lines[:MOST_LINES], *_unlisted(len(lines), MOST_LINES)]
 
 
 def findings_text(findings: "Findings") -> str:

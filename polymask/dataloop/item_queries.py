@@ -1,5 +1,7 @@
 """What is asked of a dataset, in the platform's query language (DQL)."""
 
+from collections.abc import Sequence
+
 from polymask.validation import Json
 
 EVERY_FILE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
@@ -19,7 +21,17 @@ _MASKS = {"metadata.user.polymask.deletes": {"$in": [False, 0]}}
 DEFAULT_QUERY = _files_that_have({"$or": [{"type": "segment"}, _MASKS]})
 # Where a service takes no such filter: more files than need be looked at.
 PLAIN_QUERY = _files_that_have({"type": {"$in": ["segment", "binary"]}})
+# Masks that polygons may be deleted for; claims of earlier versions do not say so.
+DELETING_MASKS: Json = {
+    "filter": {"$and": [{"type": "binary"}, {"metadata.user.polymask.deletes": {"$nin": [False, 0]}}]}
+}
+EVERY_MASK: Json = {"filter": {"$and": [{"type": "binary"}]}}
 MASKED_QUERY = _files_that_have({"type": "binary"})
+
+
+def files(ids: Sequence[str]) -> Json:
+    """A query for files by their ids."""
+    return {"filter": {"$and": [*EVERY_FILE["filter"]["$and"], {"id": {"$in": list(ids)}}]}}
 
 
 def in_folder(folder: str, query: Json) -> Json:

@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from polymask.codecs.pictures import frame_of_bytes
-from polymask.dataloop.item_queries import DEFAULT_QUERY, PLAIN_QUERY, in_folder
+from polymask.dataloop.item_queries import DEFAULT_QUERY, PLAIN_QUERY, files, in_folder
 from polymask.dataloop.reading.copies import Copies, unchosen_in_masks
+from polymask.dataloop.reading.doubles import items_with_doubles
 from polymask.dataloop.reading.polygons import details_of, polygon_of
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
 from polymask.dataloop.service.client import Client
@@ -35,6 +36,8 @@ from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.provenance.claims import DATASET
 from polymask.validation import Json, whole
 
+ITEMS_A_CALL = 200
+REFUSED = (400, 422)  # the statuses of a query that a service does not understand
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
@@ -61,6 +64,7 @@ class DataloopSource:
         dataset_id: str,
         *,
         query: Json | None = None,
+        query_file: str | Path | None = None,
         folder: str = "",
         check_images: bool = False,
         choice: Choice | None = None,
@@ -69,6 +73,7 @@ class DataloopSource:
         self._deletion, self.copies = DeletionByFilter(client, dataset_id), Copies(client)
         self.choice, self.folder = choice or Choice(), folder.strip("/")
         self.query = in_folder(self.folder, query or DEFAULT_QUERY)
+        self._query_file = query_file  # where somebody wrote the query
         self._otherwise = None if query else in_folder(self.folder, PLAIN_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
@@ -76,6 +81,7 @@ class DataloopSource:
     def items(self) -> Iterator[Item]:
         """All items, listed before the first is handed out, so that deleting cannot shift pages."""
         rows = self._listed()
+        rows += self._doubled({row["id"] for row in rows})
         if self.folder and not rows:
             refuse_missing_folder(self.folder, self.client.folders(self.dataset_id))
         return iter([DataloopItem(row["id"], _name(row), row) for row in rows])
@@ -84,9 +90,22 @@ class DataloopSource:
         try:
             return self.client.pages(self.dataset_id, "items", self.query, keep=_needed)
         except Unavailable as error:
+            if self._query_file and error.status in REFUSED:
+                raise InputError(f"the service refuses this filter: {error}", file=self._query_file) from None
             if self._otherwise is None or self.client.may_pass(error):
                 raise
         return self.client.pages(self.dataset_id, "items", self._otherwise, keep=_needed)
+
+    def _doubled(self, listed_ids: Set[str]) -> list[Json]:
+        """Items whose polygons are all deleted, and on which a label has several masks."""
+        if self._otherwise is None:  # which items are looked at, somebody else chose
+            return []
+        ids = [key for key in items_with_doubles(self.client, self.dataset_id) if key not in listed_ids]
+        rows: list[Json] = []
+        for start in range(0, len(ids), ITEMS_A_CALL):
+            query = in_folder(self.folder, files(ids[start : start + ITEMS_A_CALL]))
+            rows += self.client.pages(self.dataset_id, "items", query, keep=_needed)
+        return rows
 
     def annotations(self, item: Item) -> list[Json]:
         """Every annotation of an item, of whatever type, as the platform has it."""

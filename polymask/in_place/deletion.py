@@ -19,6 +19,7 @@ from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.model import Skipped
 from polymask.results import Outcome, Report
+from polymask.wording import counted
 
 READ_BACKS = 6  # a service may show a change a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
@@ -174,7 +175,8 @@ def finish(
         except PolymaskError as error:  # the other items can still be checked
             finished.failures[item] = error
         else:
-            note = f"{item.name}: {count} polygons put back, whose mask went after a run was stopped"
+            polygons = counted(count, "polygon")
+            note = f"{item.name}: {polygons} put back, whose mask went after a run was stopped"
             finished.notes += [note] if count else []
     return finished
 

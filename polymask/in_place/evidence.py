@@ -72,6 +72,10 @@ class Evidence(ABC):
 
     def not_restored(self) -> list[dict[str, Any]]:
         """The lines of `deleted` whose instances no run with this evidence has put back since."""
+        return self._lines_of(self.ids_not_restored())
+
+    def ids_not_restored(self) -> set[tuple[str, str]]:
+        """The items and ids of the instances of `not_restored`."""
         return self._pending(until=("restored",))
 
     def unfinished(self) -> list[dict[str, Any]]:
@@ -80,10 +84,10 @@ class Evidence(ABC):
         A run that ends normally notes it (`deleted` or `restored`); a run that was killed did not. Items
         that are damaged are left out, and are among the `damages`.
         """
-        return self._pending(until=("deleted", "seen", "restored"))
+        return self._lines_of(self._pending(until=("deleted", "seen", "restored")))
 
-    def _pending(self, *, until: Sequence[str]) -> list[dict[str, Any]]:
-        """The lines of `deleted` whose last deletion none of the events in `until` has followed."""
+    def _pending(self, *, until: Sequence[str]) -> set[tuple[str, str]]:
+        """The items and ids of instances whose last deletion none of the events in `until` has followed."""
         pending: set[tuple[str, str]] = set()
         for row in self.events():
             ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
@@ -91,11 +95,12 @@ class Evidence(ABC):
                 pending |= ids
             elif row["event"] in until:
                 pending -= ids
-        if not pending:
-            return []
-        return [
-            line for line in self.deleted() if (str(line["item"]), str(line["instance"]["id"])) in pending
-        ]
+        return pending
+
+    def _lines_of(self, pending: set[tuple[str, str]]) -> list[dict[str, Any]]:
+        """The lines of `deleted` of some items and ids."""
+        lines = self.deleted() if pending else ()
+        return [line for line in lines if (str(line["item"]), str(line["instance"]["id"])) in pending]
 
 
 def rows_of(

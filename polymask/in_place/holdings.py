@@ -136,6 +136,11 @@ def supersedes(holder: Holding, other: Holding) -> bool:
     return other.absorbed <= holder.absorbed and all(are_set(mask, flat) for flat in other.pixels.values())
 
 
+def contains(holder: Holding, other: Holding) -> bool:
+    """Whether the holder has all source instances of another mask, as it has them, and more."""
+    return _identity(other.proof) < _identity(holder.proof) and supersedes(holder, other)
+
+
 def without_duplicates(holdings: list[Holding]) -> list[Holding]:
     """The first holding of each group with the same claim and pixels, in their order."""
     first: dict[Any, Holding] = {}
@@ -191,3 +196,31 @@ def kept_polygons(
     listed = {key for holding in holdings for key in holding.proof.statements}
     drawings = {drawing.id: drawing for key, drawing in unchosen.items() if drawing and key in listed}
     return [d for _, d in sorted(drawings.items()) if d.instance.label == label and d.paints(pixel_rule)]
+
+
+def edit_problem(label: str, holdings: list[Holding]) -> str:
+    """Why a label is left alone whose masks somebody changed."""
+
+    def named(holding: Holding) -> str:
+        proof = holding.proof
+        return f"{proof.location}, now '{proof.label}'" if proof.relabeled else proof.location
+
+    restore = "restore its polygons, " if any(holding.absorbed for holding in holdings) else ""
+    return (
+        f"somebody changed the mask of '{label}' ({'; '.join(map(named, holdings))}), so it was left alone; "
+        f"to have it made anew, {restore}delete the mask and run again"
+    )
+
+
+def damage_problem(label: str, holdings: list[Holding]) -> str:
+    """Why a label is left alone whose masks are damaged."""
+    locations = ", ".join(holding.proof.location for holding in holdings)
+    return f"the mask of '{label}' ({locations}) is not what was stored; restore its polygons first"
+
+
+def mix_problem(label: str, holding: Holding) -> str:
+    """Why a label is left alone whose mask does not tell its polygons apart."""
+    return (
+        f"the mask of '{label}' ({holding.proof.location}) holds polygons that are deleted and others that "
+        "changed since, and does not tell their pixels apart; restore its polygons first"
+    )

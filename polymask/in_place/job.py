@@ -21,7 +21,7 @@ from polymask.in_place.evidence import Evidence
 from polymask.in_place.holdings import Drawing, Unchosen, unchosen_drawings
 from polymask.in_place.origins import absorbed_by, masks_of_source, notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
-from polymask.in_place.reconcile import Decision, decide_all, raise_problems
+from polymask.in_place.reconcile import Decision, decide_all, labels_to_write, raise_problems
 from polymask.ledger import NO_PIXEL
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -173,7 +173,7 @@ class ProvenJob:
         return ItemWork(item, reading, self._paintable(item, drawings, outcome), unchosen, outcome)
 
     def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
-        work.outcome.written = _labels_to_write(decisions)
+        work.outcome.written = labels_to_write(decisions)
         work.outcome.retracted = sum(len(decision.retract) for decision in decisions.values())
         if self.watch:
             self.watch(work.item, work.reading, decisions, stored)
@@ -186,9 +186,9 @@ class ProvenJob:
             if not masks:
                 return self._confirm(work, decisions)
             self.sink.write(work.item, masks)
-            work.outcome.written = list(dict.fromkeys(work.outcome.written + _labels_to_write(decisions)))
+            work.outcome.written = list(dict.fromkeys(work.outcome.written + labels_to_write(decisions)))
             decisions = self._read_back(work, masks)
-        if labels := _labels_to_write(decisions):
+        if labels := labels_to_write(decisions):
             raise work.refusal(f"the masks of {_quoted(labels)} keep changing; nothing was deleted")
         return decisions
 
@@ -198,20 +198,25 @@ class ProvenJob:
         if work.outcome.written or not due:
             return decisions
         confirmed = self._decide(work, self.sink.proofs(work.item))
-        if labels := _labels_to_write(confirmed):
+        if labels := labels_to_write(confirmed):
             raise work.refusal(
                 f"the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
             )
         return confirmed
 
     def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
-        surplus = [proof for decision in decisions.values() for proof in decision.retract]
-        # A mask that looks surplus may be another run's mask of a later edit.
-        if surplus and self.source.read(work.item).record.etag != work.reading.record.etag:
-            raise SourceChanged(f"{work.item.name}: the annotations changed meanwhile", advice="run again")
-        for proof in surplus:
+        for proof in self._surplus(work, decisions):
             self.sink.retract(work.item, proof)
             work.outcome.retracted += 1
+
+    def _surplus(self, work: ItemWork, decisions: dict[str, Decision]) -> Iterator[Stored]:
+        # Of two runs at once, only the later writer sees the double, maybe after all polygons are deleted.
+        yield from (proof for decision in decisions.values() for proof in decision.doubles)
+        superseded = [proof for decision in decisions.values() for proof in decision.superseded]
+        # A mask that looks surplus may be another run's mask of a later edit.
+        if superseded and self.source.read(work.item).record.etag != work.reading.record.etag:
+            raise SourceChanged(f"{work.item.name}: the annotations changed meanwhile", advice="run again")
+        yield from superseded
 
     def _drawings(self, reading: Reading) -> dict[str, list[Drawing]]:
         """The drawings of the chosen instances by label, in the record's order."""
@@ -284,10 +289,6 @@ class ProvenJob:
         deletes = self.options.delete_source
         labels = (label for label, decision in decisions.items() if deletes and not decision.problem)
         return sum(len(work.drawings.get(label, ())) for label in labels)
-
-
-def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:
-    return [label for label, decision in decisions.items() if decision.write]
 
 
 def _quoted(labels: Sequence[str]) -> str:

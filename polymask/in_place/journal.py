@@ -235,7 +235,12 @@ def open_existing(path: Path) -> list[Journal]:
         if (folder / BACKUP).exists() or (folder / EVENTS).exists()
     ]
     if not folders:
-        raise NotFound("no journal with a backup", file=path, advice="name its folder with --journal")
+        raise NotFound(
+            "no journal with a backup",
+            file=path,
+            advice="name the folder that the deleting run told, or leave --journal out for the usual one",
+            exit_code=2,
+        )
     return [Journal(folder) for folder in sorted(folders, key=_last_written)]
 
 

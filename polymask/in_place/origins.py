@@ -16,6 +16,7 @@ from polymask.in_place.holdings import Drawing
 from polymask.in_place.protocols import Stored
 from polymask.provenance.claims import DATASET
 from polymask.results import OtherMask
+from polymask.wording import counted
 
 Drawings = Mapping[str, Sequence[Drawing]]
 
@@ -61,7 +62,9 @@ def notes_of(masks: Counter[OtherMask]) -> Iterator[str]:
     named = Counter({mask: count for mask, count in masks.items() if mask.origin})
     repeated = Counter({mask: count for mask, count in named.items() if mask.is_repeated})
     if named:
-        yield f"{named.total():,} masks made from other sources ({_names(named)}) were left alone"
+        total = named.total()
+        left_alone = "was left alone" if total == 1 else "were left alone"
+        yield f"{counted(total, 'mask')} made from other sources ({_names(named)}) {left_alone}"
     if repeated:
         yield (
             f"{repeated.total():,} of them ({_names(repeated)}) hold the same polygons as the masks of this "
@@ -69,8 +72,9 @@ def notes_of(masks: Counter[OtherMask]) -> Iterator[str]:
         )
     if unknown := masks.total() - named.total():
         yield (
-            f"{unknown:,} masks of earlier versions were left alone: they do not tell their source, and "
-            "their polygons are not in this one; where these were erased, delete the masks in the studio"
+            f"{counted(unknown, 'mask of earlier versions was', 'masks of earlier versions were')} left "
+            "alone: they do not tell their source, and their polygons are not in this one; where these were "
+            "erased, delete the masks in the studio"
         )
 
 

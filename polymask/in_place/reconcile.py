@@ -19,7 +19,8 @@ polygons that a stored mask proves. The rules:
   deleted, which cannot be painted again: then it stays as it is.
 - A run that deletes needs a mask whose claim says so. Another mask is written anew before any deletion.
 - If a label has no polygons, a mask whose polygons were all deleted is finished: it is never rewritten.
-  Only a duplicate with the same source instances and pixels is retracted, namely the later one.
+  Only a mask that adds nothing to another finished mask is retracted: of two with the same source instances
+  and pixels the later one, and one whose source instances, as it has them, and pixels are all in the other.
 - Masks of other sources (`origin`) take no part in a decision, for their polygons are unknown here.
 - A mask that somebody edited or relabeled is reported, and its label is left alone. If its label has
   no polygons and none were deleted for it, the mask is that person's own and is ignored.
@@ -37,8 +38,12 @@ from polymask.in_place.holdings import (
     Polygons,
     SourcePixels,
     Unchosen,
+    contains,
+    damage_problem,
+    edit_problem,
     joined_pixels,
     kept_polygons,
+    mix_problem,
     supersedes,
     without_duplicates,
 )
@@ -49,7 +54,7 @@ from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, n
 from polymask.raster.packed import painted_of, united
 from polymask.validation import Json
 
-__all__ = ["Decision", "Drawing", "decide", "decide_all", "raise_problems"]
+__all__ = ["Decision", "Drawing", "decide", "decide_all", "labels_to_write", "raise_problems"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +64,7 @@ class Decision:
     Attributes:
         write: The mask to store, if any.
         retract: The masks to remove: after `write` is proven to be stored, or at once without it.
+        doubles: Those of `retract` that are equal to an earlier mask: nothing is lost with them.
         accounted: The ids of the polygons that may be deleted, for a stored mask that allows it proves them.
         problem: Why nothing may be done; empty if there is no problem.
         changed: Whether the problem is that somebody edited a mask.
@@ -66,9 +72,16 @@ class Decision:
 
     write: Mask | None = None
     retract: tuple[Stored, ...] = ()
+    doubles: tuple[Stored, ...] = ()
     accounted: tuple[str, ...] = ()
     problem: str = ""
     changed: bool = False
+
+    @property
+    def superseded(self) -> list[Stored]:
+        """Those of `retract` that are no doubles."""
+        doubles = {proof.location for proof in self.doubles}
+        return [proof for proof in self.retract if proof.location not in doubles]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +129,7 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
     changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
     if edited := [holding for holding in changed if drawn or holding.absorbed]:
-        return Decision(problem=_edit_problem(label, edited), changed=True)
+        return Decision(problem=edit_problem(label, edited), changed=True)
     # Other changed masks are their editors' own: the label has no polygons, and none were deleted for them.
     holdings = [holding for holding in holdings if holding not in changed]
     # Without drawings, the frame may be unknown: the picture may even be missing.
@@ -124,16 +137,20 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
     kept = kept_polygons(label, holdings, unchosen, pixel_rule=pixel_rule)
     usable = [holding for holding in sound if not (drawn or kept) or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
-        return Decision(problem=_damage_problem(label, broken))
+        return Decision(problem=damage_problem(label, broken))
     request = Request(
         item=item, label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin
     )
     if drawn or kept:
-        polygons = Polygons(drawn, kept, unchosen)
-        return _with_polygons(request, polygons, holdings, without_duplicates(usable))
-    holdings = [holding for holding in holdings if not unchosen.keys() & holding.proof.statements.keys()]
-    unique = without_duplicates([holding for holding in usable if holding in holdings])
-    return _without_polygons(request, holdings, unique)
+        unique, polygons = without_duplicates(usable), Polygons(drawn, kept, unchosen)
+        decision = _with_polygons(request, polygons, holdings, unique)
+    else:
+        holdings = [h for h in holdings if not unchosen.keys() & h.proof.statements.keys()]
+        usable = [holding for holding in usable if holding in holdings]
+        unique = without_duplicates(usable)
+        decision = _without_polygons(request, holdings, unique)
+    later = {holding.proof.location for holding in usable if holding not in unique}
+    return replace(decision, doubles=tuple(p for p in decision.retract if p.location in later))
 
 
 def decide_all(
@@ -157,6 +174,11 @@ def decide_all(
         for label, proofs in masks.items()
         if not only or label in only
     }
+
+
+def labels_to_write(decisions: Mapping[str, Decision]) -> list[str]:
+    """The labels for which masks are to be stored."""
+    return [label for label, decision in decisions.items() if decision.write]
 
 
 def raise_problems(decisions: Mapping[str, Decision]) -> None:
@@ -202,6 +224,7 @@ def _replaces(holder: Holding, other: Holding, polygons: Polygons) -> bool:
 def _without_polygons(request: Request, holdings: list[Holding], unique: list[Holding]) -> Decision:
     """Decide for a label without polygons: finished masks stay, and a new mask replaces the others."""
     finished = [holding for holding in unique if holding.finished]
+    finished = [f for f in finished if not any(contains(other, f) for other in finished if other is not f)]
     unfinished = [holding for holding in holdings if holding not in finished]
     keeping = [
         holding
@@ -222,7 +245,7 @@ def _write(
     known = [*polygons.drawn, *polygons.kept]
     for holding in holdings:
         if holding.mixed_with({drawing.id for drawing in known if holding.describes(drawing)}):
-            return Decision(problem=_mix_problem(request.label, holding))
+            return Decision(problem=mix_problem(request.label, holding))
     return Decision(write=_new_mask(request, polygons, holdings), retract=_proofs(retract))
 
 
@@ -269,27 +292,3 @@ def _source(drawing: Drawing) -> Json:
 
 def _proofs(holdings: Iterable[Holding]) -> tuple[Stored, ...]:
     return tuple(holding.proof for holding in holdings)
-
-
-def _edit_problem(label: str, holdings: list[Holding]) -> str:
-    def named(holding: Holding) -> str:
-        proof = holding.proof
-        return f"{proof.location}, now '{proof.label}'" if proof.relabeled else proof.location
-
-    restore = "restore its polygons, " if any(holding.absorbed for holding in holdings) else ""
-    return (
-        f"somebody changed the mask of '{label}' ({'; '.join(map(named, holdings))}), so it was left alone; "
-        f"to have it made anew, {restore}delete the mask and run again"
-    )
-
-
-def _damage_problem(label: str, holdings: list[Holding]) -> str:
-    locations = ", ".join(holding.proof.location for holding in holdings)
-    return f"the mask of '{label}' ({locations}) is not what was stored; restore its polygons first"
-
-
-def _mix_problem(label: str, holding: Holding) -> str:
-    return (
-        f"the mask of '{label}' ({holding.proof.location}) holds polygons that are deleted and others that "
-        "changed since, and does not tell their pixels apart; restore its polygons first"
-    )

@@ -33,6 +33,8 @@ EXEMPT = {
     "in_place/job: please report this": BUG,
     "ledger: please report this": BUG,
     "dataloop/jobs/download: correct it on the platform": "numbers that no file holds",
+    "dataloop/emulator/http/server: choose another with --port": "a command that runs until it is stopped: "
+    "tests/dataloop/test_emulator_server.py::test_a_taken_port_is_said_to_be_taken",
     "usual: PolymaskError": NO_OTHER,
     "usual: GeometryError": NO_OTHER,
     "usual: LimitError": NO_OTHER,

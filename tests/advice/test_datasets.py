@@ -116,12 +116,13 @@ def test_images_of_files_are_chosen_by_their_names(case: Case) -> None:
     case.works("stats", SAMPLE, "--where", "harbor*")
 
 
-@follows("in_place/journal: name its folder with --journal")
+@follows("in_place/journal: name the folder that the deleting run told")
 def test_a_journal_is_found_by_its_folder(case: Case, world: World) -> None:
     """The deleting run had it elsewhere."""
     case.works("convert", URL, "--delete-source", "--journal", case.folder / "journal")
     (case.folder / "empty").mkdir()
-    case.fails("restore", URL, "--journal", case.folder / "empty", code=3)
+    for command in ("restore", "verify"):
+        case.fails(command, URL, "--journal", case.folder / "empty", code=2)
     case.works("restore", URL, "--journal", case.folder / "journal")
     assert world.of_type("segment")
 

@@ -300,7 +300,7 @@ def test_a_mask_that_an_outdated_answer_still_shows(case: Case, world: World) ->
     world.emulator.faults.clear()
     (mask,) = [row["id"] for row in world.of_type("binary") if row["label"] == "dog"]
     world.emulator.remove_annotation(mask)
-    world.emulator.faults.add(Fault("POST", "**/query", "stale", resource="annotations", times=4))
+    world.emulator.faults.add(Fault("POST", "**/query", "stale", clause="itemId", times=4))
     once_failed(polymask(*deleting(case)), case, *deleting(case))
 
 

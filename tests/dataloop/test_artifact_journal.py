@@ -372,7 +372,7 @@ def test_a_mask_that_goes_after_a_kill_is_seen_by_the_next_run(
     mask = next(row for row in world.of_type("binary", item) if row["label"] == "dog")
     world.emulator.remove_annotation(mask["id"])
     (report,) = world.convert_items()
-    assert any("1 polygons put back" in note for note in report.notes)
+    assert any("1 polygon put back" in note for note in report.notes)
     assert same_masks(world.masks(item), expected(ALL))
 
 
@@ -383,7 +383,7 @@ def test_verifying_tells_of_masks_that_are_gone_with_their_polygons(world: World
     world.emulator.remove_annotation(mask["id"])
     with world.connected():
         report = verify_dataset(URL)
-    assert failure(report) == "the mask of 1 polygons that were deleted is gone"
+    assert failure(report) == "the mask of 1 polygon that was deleted is gone"
     world.restore()
     with world.connected():
         assert verify_dataset(URL).failures == []

@@ -1,5 +1,7 @@
 """The client: what is asked again and what never is, how long it waits, what each answer means."""
 
+import gc
+import logging
 from types import ModuleType
 from typing import Any
 
@@ -84,7 +86,20 @@ def test_each_status_has_its_error(
         fixed.client.call("GET", f"/items/{harbor.item_id}", safe=True)
     assert type(caught.value) is error or isinstance(caught.value, Unavailable)
     assert asked(harbor, "GET", harbor.item_id) == attempts
-    assert ("DATALOOP_TOKEN" in str(caught.value)) == (error is Denied)
+    assert ("DATALOOP_TOKEN" in str(caught.value)) == (status == 401)
+    assert ("ask the project's owner" in str(caught.value)) == (status == 403)
+
+
+def test_the_sdk_says_nothing_of_our_calls(
+    fixed: Fixed, harbor: Harbor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would print each request that was dropped, with its headers and body; its other log goes on."""
+    harbor.emulator.faults.add(Fault("POST", "/items/*/annotations", "drop-before"))
+    with caplog.at_level("DEBUG", "dtlpy"), pytest.raises(Unavailable):
+        fixed.client.call("POST", f"/items/{harbor.item_id}/annotations", [polygon()], safe=False)
+    assert [record for record in caplog.records if record.name == "dtlpy"] == []
+    logging.getLogger("dtlpy").error("somebody else's")
+    assert [record.message for record in caplog.records if record.name == "dtlpy"] == ["somebody else's"]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +267,29 @@ def test_without_a_login_nothing_is_tried(sdk: ModuleType, monkeypatch: pytest.M
     monkeypatch.setattr(type(sdk.client_api), "token", property(lambda _api: None))
     with pytest.raises(Denied, match="DATALOOP_TOKEN"):
         connect()
+
+
+def test_the_end_of_a_client_leaves_the_sdks_pools_alone(sdk: ModuleType) -> None:
+    """Whoever uses dtlpy in this process goes on uploading with it."""
+    pool = sdk.client_api.thread_pools("item.download")
+    client = connect()
+    client._api.session.close()
+    del client
+    gc.collect()
+    assert pool.submit(len, "abc").result() == 3
+
+
+@pytest.mark.parametrize("token", ["garbage", "a.b.c", "ä"])
+def test_what_is_no_token_is_told_so_in_one_line(
+    sdk: ModuleType, harbor: Harbor, monkeypatch: pytest.MonkeyPatch, capfd: Any, token: str
+) -> None:
+    """It names the variable, without its text, before any call."""
+    monkeypatch.setenv("DATALOOP_TOKEN", token)
+    monkeypatch.setattr(sdk.client_api, "_token", None)
+    capfd.readouterr()
+    with pytest.raises(Denied, match="DATALOOP_TOKEN holds no token"):
+        connect()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_an_expired_token_is_denied(sdk: ModuleType, harbor: Harbor, monkeypatch: pytest.MonkeyPatch) -> None:

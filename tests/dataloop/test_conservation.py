@@ -107,7 +107,7 @@ def test_a_polygon_without_a_pixel_is_held_by_no_mask(world: World, journal: Pat
         assert (report.deleted, report.written, report.exit_code) == (0, 0, 1)
         assert report.left_out == {NO_PIXEL: 1}
         assert [kept.name for kept in report.kept] == [f"0.png: annotation {key}"]
-        assert any("stay in dataloop://" in note for note in report.notes)
+        assert any("1 polygon stays in dataloop://" in note for note in report.notes)
     assert (ids_of(world), world.masks()) == ({key}, {})
 
 

@@ -154,10 +154,12 @@ def test_a_service_without_such_filters_lists_more(world: World, journal: Path) 
 
 
 def test_finished_items_are_not_looked_at(world: World, journal: Path) -> None:
-    """A second deleting run lists the dataset, and asks no further."""
+    """A second deleting run lists the dataset and its masks, and asks for no item's annotations."""
     world.add_item("/0.png", RING_WITH_HOLE, ACROSS)
     world.convert(journal)
     calls = len(world.emulator.audit)
     assert world.convert(journal).images == 0
     asked = [entry.body for entry in world.emulator.audit[calls:] if entry.path.endswith("/query")]
-    assert "annotations" not in {body.get("resource") for body in asked if isinstance(body, dict)}
+    queries = [body for body in asked if isinstance(body, dict) and body.get("resource") == "annotations"]
+    assert len(queries) == 1
+    assert "itemId" not in str(queries)

@@ -257,9 +257,9 @@ def test_calls_at_once_are_all_counted(harbor: Harbor) -> None:
 
 
 def test_a_taken_port_is_said_to_be_taken(dataloop_emulator: Emulator) -> None:
-    """Two emulators cannot share a port."""
+    """Two emulators cannot share a port: another is to be chosen."""
     port = int(dataloop_emulator.gate_url.rpartition(":")[2])
-    with pytest.raises(Unavailable, match=str(port)):
+    with pytest.raises(Unavailable, match=f"port {port} .*choose another with --port"):
         Emulator(port=port)
 
 

@@ -201,7 +201,7 @@ def test_a_mask_deleted_by_hand_and_still_seen_once(world: World, item: str, jou
     (mask,) = [row["id"] for row in world.of_type("binary") if row["label"] == "dog"]
     world.emulator.remove_annotation(mask)
     # Two looks for what the stopped run deleted, one at the polygons and one at the masks.
-    world.emulator.faults.add(Fault("POST", "**/query", "stale", resource="annotations", times=4))
+    world.emulator.faults.add(Fault("POST", "**/query", "stale", clause="itemId", times=4))
     watch = Watch(world, journal)
     assert world.convert(journal).exit_code == ProofError.exit_code
     assert len(world.of_type("segment")) == 3

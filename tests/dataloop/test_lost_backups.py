@@ -89,11 +89,15 @@ def test_restoring_from_nothing_is_a_missing_proof(world: World, item: str, stat
     assert f"/artifacts/polymask/{world.dataset['id']}" in str(raised.value)
 
 
-def test_restoring_where_nothing_was_deleted_is_no_missing_proof(world: World, item: str) -> None:
-    """Masks beside their polygons say nothing of a deletion."""
+def test_restoring_where_nothing_was_deleted_is_done(world: World, item: str) -> None:
+    """Masks beside their polygons say nothing of a deletion; but a journal that is named must be there."""
     world.convert(None, delete_source=False)
-    with pytest.raises(NotFound):
-        world.restore()
+    report = world.restore()
+    assert (report.written, report.failures, report.exit_code) == (0, [], 0)
+    assert report.notes == ["nothing was deleted, as far as a journal or a mask tells"]
+    with pytest.raises(NotFound, match="leave --journal out for the usual one") as raised:
+        world.restore(Path("nowhere"))
+    assert raised.value.exit_code == 2
 
 
 def test_the_clone_of_a_dataset_tells_that_its_polygons_are_nowhere(world: World, item: str) -> None:
@@ -125,7 +129,7 @@ def test_a_journal_of_another_dataset_puts_nothing_into_that(world: World, item:
     with world.connected():
         report = restoration.restore_dataset(COPY, journal=journal)
     assert (report.written, report.failures) == (3, [])
-    assert report.notes == ["3 polygons of another dataset's items were left alone"]
+    assert report.notes == ["3 polygons of another dataset's items left alone"]
     assert world.of_type("segment", item) == []
     assert len(world.of_type("segment")) == 3
 

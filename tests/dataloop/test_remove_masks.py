@@ -212,6 +212,23 @@ def test_clones_keep_their_masks_until_their_polygons_are_back(world: World, jou
     assert [row["itemId"] for row in world.emulator.annotations()] == [item, clone]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_mask_whose_polygons_no_journal_holds_is_all_that_is_left(
+    world: World, journal: Path, dry_run: bool
+) -> None:
+    """Restoring is no way out then: the folder of the right journal is, or the studio."""
+    item = world.add_item("/a.png", ACROSS)
+    world.convert(journal)
+    refused = undo(world, journal.parent / "another", dry_run=dry_run)
+    (failure,) = refused.failures
+    assert (refused.retracted, refused.exit_code, len(world.masks(item))) == (0, 2, 1)
+    assert "1 polygon was deleted for the mask of 'dog'" in failure.reason
+    assert f"no journal in {journal.parent / 'another'} holds: it is all that is left" in failure.reason
+    assert "name it with --journal" in failure.reason
+    assert "polymask restore" not in failure.reason
+    assert "polymask restore" in undo(world, journal, dry_run=dry_run).failures[0].reason
+
+
 def test_masks_of_local_polygons_go_too(world: World, journal: Path) -> None:
     """Whatever they were made of, they are ours."""
     world.add_item("/harbor.png", width=160, height=120)

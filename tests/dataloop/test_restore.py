@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.errors import NotFound, ProofError
+from polymask.errors import ConflictError, ProofError
 from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.journal import BACKUP, EVENTS
 from tests.dataloop.world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
@@ -136,14 +136,69 @@ def test_a_polygon_edited_after_it_was_restored_comes_back_as_edited(
 
 
 def test_an_item_that_is_gone_does_not_hold_up_the_others(world: World, item: str, journal: Path) -> None:
-    """Its polygons are reported as failed; the others are put back."""
-    gone = world.add_item("/1.png", ACROSS)
+    """It is named once, with the number of its polygons; those of other items are put back."""
+    gone = world.add_item("/1.png", ACROSS, BESIDE)
     world.add_item("/2.png", BESIDE)
     world.convert(journal)
     world.emulator.remove_item(gone)
     report = world.restore(journal)
-    assert [one.name for one in report.failures] == ["1.png"]
-    assert (report.written, report.exit_code) == (4, NotFound.exit_code)
+    (failure,) = report.failures
+    assert (failure.name, f"the item ({gone}) is gone" in failure.reason) == ("1.png", True)
+    assert "2 polygons of it cannot be put back; the backup keeps them" in failure.reason
+    assert (report.written, report.exit_code) == (4, ConflictError.exit_code)
+
+
+def test_what_was_put_back_into_an_item_that_is_gone_is_no_failure(world: World, journal: Path) -> None:
+    """Nothing of it is left to be done."""
+    item = world.add_item("/0.png", *ALL)
+    world.convert(journal)
+    world.restore(journal)
+    world.emulator.remove_item(item)
+    assert world.restore(journal).failures == []
+
+
+def erase(world: World, label: str) -> None:
+    """Somebody erases a polygon, and the mask of its label with it."""
+    for row in world.emulator.annotations():
+        if row["label"] == label:
+            world.emulator.remove_annotation(row["id"])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_was_erased_since_it_was_put_back_stays_erased(
+    world: World, item: str, journal: Path, dry_run: bool
+) -> None:
+    """Restoring again does not resurrect it, and tells; deleted again by a run, it comes back."""
+    world.convert(journal)
+    world.restore(journal)
+    erase(world, "dog")
+    report = world.restore(journal, dry_run=dry_run)
+    assert (report.written, report.unchanged, report.exit_code) == (0, 2, 0)
+    assert "was erased since it was put back" in report.skipped[0].reason
+    assert [row["label"] for row in world.of_type("segment")] == ["cat", "cat"]
+    world.convert(journal)
+    assert world.restore(journal, dry_run=dry_run).written == 2
+
+
+def test_what_a_mask_says_was_deleted_comes_back_again(world: World, item: str, journal: Path) -> None:
+    """Also where a journal that saw it put back did not see it deleted again."""
+    world.convert(journal)
+    world.restore(journal)
+    world.convert(journal.parent / "another")
+    assert world.restore(journal).written == 3
+
+
+def test_a_restoration_that_was_stopped_before_its_note_is_noted_by_the_next(
+    world: World, item: str, journal: Path
+) -> None:
+    """So that what is erased after that stays erased too."""
+    world.convert(journal)
+    before = (journal / EVENTS).read_bytes()
+    world.restore(journal)
+    (journal / EVENTS).write_bytes(before)
+    assert world.restore(journal).unchanged == 3
+    erase(world, "dog")
+    assert world.restore(journal).written == 0
 
 
 def test_a_stopped_run_is_restored_as_well(world: World, item: str, journal: Path) -> None:
@@ -338,7 +393,7 @@ def test_a_lost_journal_is_told(world: World, item: str, journal: Path) -> None:
         assert (report.written, report.exit_code) == (written, 5)
         (failure,) = report.failures
         assert failure.reason.startswith(
-            "the masks of 1 items say that 3 polygons were deleted that no journal in"
+            "the masks of 1 item say that 3 polygons were deleted that no journal in"
         )
     assert later in {original_id(row) for row in world.of_type("segment")}
 
@@ -377,7 +432,7 @@ def test_an_outdated_version_is_not_put_back(
         report = world.restore(tmp_path / "one", dry_run=dry_run)
         assert (report.written, report.unchanged, report.exit_code) == (written, 2 - written, 5)
         (failure,) = report.failures
-        assert "1 polygons were deleted that no journal in" in failure.reason
+        assert "1 polygon was deleted that no journal in" in failure.reason
     report = world.restore(tmp_path / "other")
     assert (report.written, report.unchanged, report.exit_code) == (1, 2, 0)
     (restored,) = (row for row in world.of_type("segment") if original_id(row) == row_id)

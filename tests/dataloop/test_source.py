@@ -133,7 +133,21 @@ def test_a_query_that_dtlpy_prepares_selects_items(world: World, sdk: ModuleType
     assert [item.name for item in source_of(world, query=read_query(path)).items()] == ["b.png"]
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"page": 0}'])
+def test_a_query_that_the_service_refuses_is_an_input_error(world: World, tmp_path: Path) -> None:
+    """It names the file, and so does one that is not there: exit 2, for no later try can help."""
+    world.add_item("/a.png", ACROSS)
+    path = tmp_path / "query.json"
+    with pytest.raises(NotFound, match=r"query\.json: no such file") as caught:
+        world.convert(delete_source=False, query=path)
+    assert caught.value.exit_code == 2
+    path.write_text('{"filter": {"$and": [{"label": {"$regex": "c"}}]}}')
+    with pytest.raises(InputError, match=r"query\.json: the service refuses this filter"):
+        world.convert(delete_source=False, query=path)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "{", '{"page": 0}', '{"filter": 5}', '{"filter": {"$and": "x"}}']
+)
 def test_a_query_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     """A file that is no query is an input error that says what one looks like."""
     path = tmp_path / "query.json"

@@ -63,7 +63,7 @@ def test_only_changed_items_are_read_and_written(many: World) -> None:
     many.emulator.remove_annotation(many.emulator.annotations(items[11])[2]["id"])
     start = len(many.emulator.audit)
     report = many.convert(delete_source=False, update=True)
-    assert (report.written, report.retracted, report.unchanged, report.failures) == (2, 2, 9, [])
+    assert (report.written, report.retracted, report.unchanged, report.failures) == (3, 2, 9, [])
     posted = [entry.path for entry in many.emulator.audit[start:] if entry.path.endswith("/annotations")]
     assert sorted(posted) == sorted(f"/items/{items[n]}/annotations" for n in (3, 7))
     assert same_masks(many.masks(items[3]), expected([RING_WITH_HOLE, BESIDE, ACROSS, drawn]))
@@ -104,7 +104,7 @@ def test_items_whose_listing_fails_are_read_one_by_one(many: World) -> None:
     """It is asked for once, and not for each of them."""
     mask = next(row for row in many.emulator.annotations() if row["type"] == "binary")
     many.emulator.remove_annotation(mask["id"])
-    refused = Fault("POST", "/datasets/*/query", "status", status=400, resource="annotations")
+    refused = Fault("POST", "/datasets/*/query", "status", status=400, clause="itemId")
     many.emulator.faults.add(refused)
     calls, report = calls_of(many, delete_source=False, update=True)
     assert (report.written, report.unchanged, report.failures) == (1, 11, [])

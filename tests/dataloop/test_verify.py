@@ -137,7 +137,7 @@ def test_a_mask_that_is_gone_with_its_polygons_is_told(
     cat = next(row for row in world.of_type("binary", item) if row["label"] == "cat")
     world.emulator.remove_annotation(cat["id"])
     report = examined(world)
-    assert [one.reason for one in report.failures] == ["the mask of 1 polygons that were deleted is gone"]
+    assert [one.reason for one in report.failures] == ["the mask of 1 polygon that was deleted is gone"]
     assert report.notes == [
         f"Polygons whose mask is gone: `polymask restore {URL}` puts them back, from the journal."
     ]
@@ -158,7 +158,7 @@ def test_a_journal_elsewhere_tells_too(world: World, journal: Path, tmp_path: Pa
     with world.connected():
         report = proving.examine(URL, journal=journal)
     assert [failure.reason for failure in report.failures] == [
-        "the mask of 1 polygons that were deleted is gone"
+        "the mask of 1 polygon that was deleted is gone"
     ]
     assert f"`polymask restore {URL} --journal {journal}`" in report.notes[0]
     with pytest.raises(NotFound, match="no journal with a backup"):

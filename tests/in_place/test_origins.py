@@ -132,7 +132,7 @@ def test_masks_that_are_left_alone_are_told_by_source() -> None:
     first, second, third = notes_of(Counter(others))
     assert first == "2 masks made from other sources (sea.json, sun.json) were left alone"
     assert second.startswith("1 of them (sea.json) hold the same polygons")
-    assert third.startswith("1 masks of earlier versions were left alone")
+    assert third.startswith("1 mask of earlier versions was left alone")
     assert other_masks(masks, DATASET, only=frozenset({"dog"}), **options) == []
     assert list(notes_of(Counter())) == []
 

@@ -52,6 +52,7 @@ def annotations_of(
         dataset.client,
         dataset.id,
         query=read_query(query) if query else EVERY_FILE,
+        query_file=query,
         folder=dataset.target.folder,
         check_images=check_images,
     )

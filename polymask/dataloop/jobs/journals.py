@@ -19,6 +19,7 @@ from polymask.in_place.journal import default_folder, open_existing
 from polymask.model import Skipped
 from polymask.results import Report
 from polymask.validation import Json
+from polymask.wording import counted
 
 ELSEWHERE = "where another folder or machine has it, `polymask restore` it with --journal"
 
@@ -52,6 +53,14 @@ def existing(client: Client, dataset: Json, folder: str | Path | None) -> list[E
     if not journals and nowhere:
         raise nowhere
     return journals
+
+
+def existing_or_none(client: Client, dataset: Json, folder: str | Path | None) -> list[Evidence]:
+    """As `existing`, but an empty list where there is none."""
+    try:
+        return existing(client, dataset, folder)
+    except NotFound:
+        return []
 
 
 def _in_usual_folder(dataset_id: str) -> tuple[list[Evidence], BackendError | None]:
@@ -113,7 +122,6 @@ def tell_of_lost(report: Report, dataset: str, places: Collection[PolygonKey], *
 def loss_in_words(places: Collection[PolygonKey], journals: str) -> str:
     """How many polygons are in no backup."""
     items = len({item for item, _ in places})
-    return (
-        f"the masks of {items:,} items say that {len(places):,} polygons were deleted that no journal in "
-        f"{journals} holds"
-    )
+    masks, polygons = counted(items, "item"), counted(len(places), "polygon was", "polygons were")
+    say = f"the masks of {masks} say that {polygons} deleted"
+    return f"{say} that no journal in {journals} holds"

@@ -35,6 +35,7 @@ from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
+from polymask.wording import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +69,7 @@ class Dataset:
             self.client,
             self.id,
             query=read_query(query) if query else None,
+            query_file=query,
             folder=self.target.folder,
             check_images=check_images,
             choice=choice,
@@ -101,7 +103,9 @@ def open_dataset(url: str, *, workers: int = 1) -> Dataset:
 def every_item(dataset: Dataset, *, query: str | Path | None = None) -> DataloopSource:
     """All items of a dataset, below its folder, or those that a query file selects."""
     asked = read_query(query) if query else EVERY_FILE
-    return DataloopSource(dataset.client, dataset.id, query=asked, folder=dataset.target.folder)
+    return DataloopSource(
+        dataset.client, dataset.id, query=asked, query_file=query, folder=dataset.target.folder
+    )
 
 
 def open_by_id(dataset_id: str, *, workers: int = 1) -> Dataset:
@@ -116,12 +120,13 @@ def read_query(path: str | Path) -> Json:
     try:
         query = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
-        raise NotFound("no such file", file=path) from None
+        raise NotFound("no such file", file=path, exit_code=2) from None
     except ValueError as error:
         raise InputError(f"not JSON: {error}", file=path) from None
-    if not isinstance(query, dict) or "filter" not in query:
+    condition = query.get("filter") if isinstance(query, dict) else None
+    if not isinstance(condition, dict) or not isinstance(condition.get("$and", []), list):
         raise InputError('expected {"filter": {"$and": […]}}, as dtlpy\'s Filters.prepare() gives', file=path)
-    return query
+    return dict(query)
 
 
 def convert_in_place(
@@ -196,7 +201,7 @@ def ways_back(
     yield f"journal and backup: {evidence.place}"
     if report.deleted:
         undo = restore_command(dataset.url, None if isinstance(journal, Evidence) else journal)
-        yield f"{report.deleted:,} polygons deleted; `{undo}` undoes it"
+        yield f"{counted(report.deleted, 'polygon')} deleted; `{undo}` undoes it"
 
 
 def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> list[Item]:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from polymask.dataloop.jobs.journals import (
     existing,
+    existing_or_none,
     looked_in,
     tell_of_damages,
 )
-from polymask.dataloop.jobs.run import Dataset, chosen, every_item, open_dataset
+from polymask.dataloop.jobs.run import chosen, every_item, open_dataset
 from polymask.dataloop.jobs.undoing.backups import Backups
 from polymask.dataloop.reading.claims import claims_of
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
-from polymask.errors import NotFound
 from polymask.formats.reading.annotation_choice import original_id
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
@@ -23,6 +23,7 @@ from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress, reported
 from polymask.results import Report
+from polymask.wording import counted
 
 
 def verify_dataset(
@@ -49,7 +50,8 @@ def verify_dataset(
     source = every_item(dataset, query=query)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
-    journals = _journals(dataset, journal)
+    find = existing if journal is not None else existing_or_none  # one that is named must be there
+    journals = find(dataset.client, dataset.raw, journal)
     deleted_ids, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
     backups = Backups(dataset.client, journals, folder=journal)
     places = looked_in(dataset.client, dataset.raw, journal)
@@ -62,7 +64,8 @@ def verify_dataset(
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
         wrong = [*_wrong(stored), *_without_mask(source, item, stored, deleted_ids.get(item.id, set()))]
         if lost := _without_backup(source, item, stored, backups):
-            reason = f"{lost} polygons were deleted that no journal in {places} holds"
+            polygons = counted(lost, "polygon was", "polygons were")
+            reason = f"{polygons} deleted that no journal in {places} holds"
             wrong.append((reason, WITHOUT_BACKUP))
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
         ways_out.update(dict.fromkeys(way_out.format(url=url, restore=restore) for _, way_out in wrong))
@@ -114,16 +117,6 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
             yield f"'{label}' has {masks} masks", DOUBLED
 
 
-def _journals(dataset: Dataset, journal: str | Path | None) -> list[Evidence]:
-    """The journals that tell of deletions; none is needed where none is named."""
-    try:
-        return existing(dataset.client, dataset.raw, journal)
-    except NotFound:
-        if journal is not None:
-            raise
-        return []
-
-
 def _first_ids_of_deleted(journals: Sequence[Evidence]) -> dict[str, set[str]]:
     """By item, the first ids of the polygons that were deleted, as far as a journal tells."""
     by_item: dict[str, set[str]] = {}
@@ -141,7 +134,8 @@ def _without_mask(
         rows = source.annotations(item)
         missing -= {key for row in rows for key in (str(row["id"]), original_id(row)) if key}
     if missing:
-        yield f"the mask of {len(missing)} polygons that were deleted is gone", WITHOUT_MASK
+        polygons = counted(len(missing), "polygon that was", "polygons that were")
+        yield f"the mask of {polygons} deleted is gone", WITHOUT_MASK
 
 
 def _without_backup(source: DataloopSource, item: Item, stored: Sequence[Stored], backups: Backups) -> int:

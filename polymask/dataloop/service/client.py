@@ -200,13 +200,27 @@ def connect(*, workers: int = 1) -> Client:
     dtlpy = import_dtlpy()
     # A copy, so that whoever else uses dtlpy in this process keeps their session and their login.
     api = copy(dtlpy.client_api)
+    api._thread_pools = {}  # its end shuts them down, and they are the other's
     if token := os.environ.get(TOKEN):
         api._token = token  # the public setter would write it to a file
     if not api.token:
         raise Denied("Dataloop: not logged in", advice=LOG_IN)
+    if not _is_token(api.token):
+        where = TOKEN if token else "the login that dtlpy keeps"
+        raise Denied(f"Dataloop: {where} holds no token", advice=LOG_IN)
     api._check_fork()  # it forgets the session on the first call after a fork, and ours with it
     api.session = _session(workers)
     return Client(api)
+
+
+def _is_token(token: str) -> bool:
+    """Whether a text is a token as the platform gives it (JSON Web Token); whether it is valid, it tells."""
+    import jwt
+
+    try:
+        return isinstance(jwt.decode(token, options={"verify_signature": False, "verify_exp": False}), dict)
+    except jwt.PyJWTError:
+        return False
 
 
 def import_dtlpy() -> Any:

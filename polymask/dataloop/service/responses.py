@@ -11,6 +11,9 @@ __all__ = ["LOG_IN", "Passing", "as_bytes", "as_json", "folders_of", "is_page", 
 
 _NEVER = (501, 505)  # what a server cannot do at all, it cannot do a moment later
 LOG_IN = "log in with dtlpy, or set DATALOOP_TOKEN"
+NOT_ALLOWED = (
+    "this account may not do that: log in with another, or ask the project's owner for the right role"
+)
 
 
 class Passing(Unavailable):
@@ -48,7 +51,7 @@ def _of_status(status: int, message: str) -> BackendError:
     if status == 404:
         return NotFound(message)
     if status in (401, 403):
-        return Denied(message, advice=LOG_IN)
+        return Denied(message, advice=LOG_IN if status == 401 else NOT_ALLOWED)
     passes = status in (408, 429) or (status >= 500 and status not in _NEVER)
     return Passing(message) if passes else Unavailable(message)
 

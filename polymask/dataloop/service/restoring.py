@@ -114,6 +114,9 @@ def _content(row: Json) -> Json:
     return {name: value for name, value in row.items() if name not in OF_THE_PLATFORM}
 
 
+DeletionKey = tuple[int, str, str]  # of a journal, an item, and the id that its polygon had then
+
+
 @dataclass(frozen=True, slots=True)
 class Deleted:
     """A polygon that a run set out to delete: its backup, and the id under which it was first known."""
@@ -127,6 +130,11 @@ class Deleted:
     def place(self) -> tuple[str, str]:
         """What it is known by, however often it was deleted and put back."""
         return self.item.id, self.key
+
+    @property
+    def deletion(self) -> DeletionKey:
+        """What its journal knows its last deletion by."""
+        return id(self.journal), self.item.id, str(self.backup["id"])
 
     @property
     def parent(self) -> tuple[str, str]:
@@ -149,19 +157,15 @@ def deleted(
     """
     every = [deleted_of(journal, line) for journal in journals for line in journal.deleted()]
     # Of several journals, that which has not seen it put back tells of its last deletion.
-    pending = {
-        (id(journal), str(line["item"]), str(line["instance"]["id"]))
-        for journal in (journals if len(journals) > 1 else ())
-        for line in journal.not_restored()
-    }
-    every.sort(
-        key=lambda polygon: (
-            is_last(polygon),
-            (id(polygon.journal), polygon.item.id, str(polygon.backup["id"])) in pending,
-        )
-    )
+    waiting = pending(journals) if len(journals) > 1 else set()
+    every.sort(key=lambda polygon: (is_last(polygon), polygon.deletion in waiting))
     meant = {(polygon.item.id, str(polygon.backup["id"])): polygon.place for polygon in every}
     return {polygon.place: polygon for polygon in every}, meant
+
+
+def pending(journals: Sequence[Evidence]) -> set[DeletionKey]:
+    """The deletions that no restoration with the same journal has undone since."""
+    return {(id(journal), *place) for journal in journals for place in journal.ids_not_restored()}
 
 
 def deleted_of(journal: Evidence, line: Json) -> Deleted:

@@ -186,7 +186,10 @@ def _bind(port: int) -> socket.socket:
         # Bound here, so that a taken port is an error where the emulator is made.
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise Unavailable(f"port {port} of 127.0.0.1: {error.strerror or error}") from error
+        raise Unavailable(
+            f"port {port} of 127.0.0.1: {error.strerror or error}",
+            advice="choose another with --port, or leave it out for a free one",
+        ) from error
 
 
 @web.middleware

@@ -7,10 +7,15 @@ that nobody changed it since it was read, and read back as gone.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from polymask.dataloop.item_queries import MASKED_QUERY
+from polymask.dataloop.jobs.journals import existing_or_none, looked_in
 from polymask.dataloop.jobs.run import Dataset, open_dataset
+from polymask.dataloop.jobs.undoing.backups import Backups
+from polymask.dataloop.reading.claims import claims_of
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
 from polymask.dataloop.service.restoring import restore_command
 from polymask.dataloop.sink import DataloopSink
@@ -25,11 +30,17 @@ from polymask.parallel.pool import in_threads
 from polymask.parallel.progress import Progress, reported
 from polymask.results import Report
 from polymask.validation import Json
+from polymask.wording import counted
 
 CHANGED = "somebody changed the mask of '{label}' ({location}), so it stays; delete it in the studio"
 NEEDED = (
-    "{count} polygons were deleted for the mask of '{label}' ({location}), so it stays; put them back "
+    "{polygons} deleted for the mask of '{label}' ({location}), so it stays; put them back "
     "with `{restore}`, then run this again"
+)
+NOWHERE = (
+    "{polygons} deleted for the mask of '{label}' ({location}) that no journal in {places} holds: "
+    "it is all that is left of them, so it stays; where another folder or machine has the journal, name it "
+    "with --journal, and where nobody needs the polygons, delete the mask in the studio"
 )
 
 
@@ -80,13 +91,14 @@ class _Removal:
         limits: Limits | None,
         dry_run: bool,
     ) -> None:
-        self.source, self.dry_run = source, dry_run
+        self.dataset, self.source, self.dry_run, self.folder = dataset, source, dry_run, journal
         self.sink = DataloopSink(dataset.client, source, {}, limits=limits)
         self.deletion = DeletionByFilter(dataset.client, dataset.id, kind="binary")
         self.restore = restore_command(dataset.url, journal)
         self.sleep = dataset.client.sleep
         self.journal_folder = dataset.journal_folder(journal)
         self.journal = None if dry_run else Journal(self.journal_folder)
+        self._lock = Lock()  # of what journals hold
 
     def run(self, item: Item) -> Report:
         """What became of an item's masks."""
@@ -121,10 +133,33 @@ class _Removal:
         if not proof.sound or proof.relabeled:
             _fail(report, item, SourceChanged(CHANGED.format(**place)))
         elif needed := proof.absorbed(present):
-            _fail(report, item, InputError(NEEDED.format(count=len(needed), restore=self.restore, **place)))
+            self._refuse(item, proof, needed, report)
         else:
             return True
         return False
+
+    def _refuse(self, item: Item, proof: Stored, needed: frozenset[str], report: Report) -> None:
+        """Tell that polygons are needed, and whether they can be put back."""
+        claims = [claim for claim in claims_of(proof, item.id) if claim.key in needed]
+        with self._lock:
+            lost = [claim for claim in claims if not self._backups.of(claim)]
+        facts = {"label": proof.label, "location": proof.location, "places": self._places}
+        text, count = (NOWHERE, len(lost)) if lost else (NEEDED, len(needed))
+        polygons = counted(count, "polygon was", "polygons were")
+        _fail(report, item, InputError(text.format(polygons=polygons, restore=self.restore, **facts)))
+
+    @cached_property
+    def _backups(self) -> Backups:
+        """What journals hold, read only where polygons are needed."""
+        return Backups(
+            self.dataset.client,
+            existing_or_none(self.dataset.client, self.dataset.raw, self.folder),
+            folder=self.folder,
+        )
+
+    @cached_property
+    def _places(self) -> str:
+        return looked_in(self.dataset.client, self.dataset.raw, self.folder)
 
     def _delete(self, item: Item, rows: Sequence[Json], going: Sequence[Stored], report: Report) -> None:
         """Delete masks as they were read; `report` counts those that are gone."""

@@ -5,6 +5,7 @@ on another machine. A copy of an item, made after polygons of it were deleted, h
 they are put back into the copy too.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,15 @@ from polymask.dataloop.reading.claims import Claimed
 from polymask.dataloop.reading.deletions import absent, claimed_deletions
 from polymask.dataloop.reading.polygons import version_of
 from polymask.dataloop.service.lookup import refuse_missing_folder
-from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, parents_first
-from polymask.errors import NotFound, PolymaskError, ProofError
+from polymask.dataloop.service.restoring import (
+    Deleted,
+    DeletionKey,
+    PuttingBack,
+    deleted,
+    parents_first,
+    pending,
+)
+from polymask.errors import ConflictError, NotFound, PolymaskError, ProofError
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
@@ -32,6 +40,7 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.claims import has_details, same_label
 from polymask.results import Report
 from polymask.validation import Json
+from polymask.wording import counted
 
 
 def restore_dataset(
@@ -45,9 +54,9 @@ def restore_dataset(
 
     They are looked for in the journal that is named, else in the usual folder and among the project's
     artifacts, of the dataset and of those that its items were copied from. `written` counts those that were
-    put back, `unchanged` those that were there as they had been deleted; what was edited since stays, and
-    is the report's `skipped`. A dry run tells how many that would be. Of a folder, only its items' polygons
-    are put back.
+    put back, `unchanged` those that were there as they had been deleted. What was edited since it was put
+    back stays as it is, what was erased since stays erased, and both are the report's `skipped`. A dry run
+    tells how many that would be. Of a folder, only its items' polygons are put back.
     """
     dataset = open_dataset(url)
     restoration = _Restoration(dataset, journal, dry_run=dry_run)
@@ -55,6 +64,12 @@ def restore_dataset(
     for (polygon,) in reported(([polygon] for polygon in polygons), len(polygons), progress):
         restoration.put_back(polygon)
     return restoration.finished()
+
+
+GONE = (
+    "the item ({item}) is gone from the platform, so that {polygons} of it cannot be put back; the backup "
+    "keeps them"
+)
 
 
 class _Restoration:
@@ -74,17 +89,20 @@ class _Restoration:
         self._copies: set[PolygonKey] = set()
         self._uncalled: set[PolygonKey] = set()  # copies of them are there
         self._lost: set[PolygonKey] = set()
+        self._pending: set[DeletionKey] = set()  # what no restoration has undone
+        self._claimed = {claim.place for claim in self.claims}
+        self._gone: Counter[Item] = Counter()  # polygons of items that are gone
 
     def polygons(self) -> list[Deleted]:
         """Everything that may be put back, parents first.
 
         Raises:
-            NotFound: There is no journal, and nothing was deleted.
+            NotFound: The journal that was named does not exist.
             ProofError: There is no journal, but masks tell of deleted polygons.
         """
         client, dataset_id = self.dataset.client, self.dataset.id
         self._journals, nowhere = self._existing()
-        is_last = among_last(self.claims)
+        self._pending, is_last = pending(self._journals), among_last(self.claims)
         latest, self._meant = deleted(self._journals, is_last=is_last)
         latest = {place: polygon for place, polygon in latest.items() if self._is_chosen(place[0])}
         self._outdated = {place for place, polygon in latest.items() if not is_last(polygon)}
@@ -107,7 +125,9 @@ class _Restoration:
             if present is None and polygon.place in self._outdated | self._uncalled:
                 return  # edited before its last deletion, and told as lost; or there, under the copy's own id
             self.report.images += 1
-            if present is None:
+            if present is None and self._is_undone(polygon):
+                self._skip(polygon, "was erased since it was put back, and is not put back again")
+            elif present is None:
                 self._put_back(polygon)
             else:
                 self._see(polygon, present)
@@ -122,6 +142,11 @@ class _Restoration:
         report, dataset = self.report, self.dataset
         places = looked_in(dataset.client, dataset.raw, self.journal)
         tell_of_lost(report, dataset.url, self._lost, journals=places)
+        for item, count in self._gone.items():
+            report.failures.append(
+                Skipped(item.name, GONE.format(item=item.id, polygons=counted(count, "polygon")))
+            )
+            report.exit_code = max(report.exit_code, ConflictError.exit_code)
         chosen = set(self.items) if dataset.target.folder.strip("/") else None
         tell_of_damages(report, self._journals, items=chosen)
         return report
@@ -137,8 +162,11 @@ class _Restoration:
             return (), error
 
     def _refuse(self, nowhere: NotFound) -> None:
-        if self.journal is not None or not self._lost:
+        if self.journal is not None:
             raise nowhere
+        if not self._lost:
+            self.report.notes.append("nothing was deleted, as far as a journal or a mask tells")
+            return
         places = looked_in(self.dataset.client, self.dataset.raw, self.journal)
         raise ProofError(
             loss_in_words(self._lost, places),
@@ -161,15 +189,23 @@ class _Restoration:
         """The polygons of a journal, but those of the items of another dataset, such as a clone's first."""
         datasets = Datasets(self.dataset.client)
 
-        def is_here(item_id: str) -> bool:
+        def is_here(item_id: str) -> bool | None:
+            """None for an item that is gone."""
             try:
                 return item_id in self.items or datasets.of(item_id) == self.dataset.id
+            except NotFound:
+                return None
             except PolymaskError:
-                return True  # gone, and told so
+                return True  # and told so
 
         here = {item_id: is_here(item_id) for item_id in {polygon.item.id for polygon in polygons}}
-        if others := sum(not here[polygon.item.id] for polygon in polygons):
-            self.report.notes.append(f"{others:,} polygons of another dataset's items were left alone")
+        self._gone.update(
+            polygon.item
+            for polygon in polygons
+            if here[polygon.item.id] is None and not self._is_undone(polygon)
+        )
+        if others := sum(here[polygon.item.id] is False for polygon in polygons):
+            self.report.notes.append(f"{counted(others, 'polygon')} of another dataset's items left alone")
         return [polygon for polygon in polygons if here[polygon.item.id]]
 
     def _put_back(self, polygon: Deleted) -> None:
@@ -191,11 +227,24 @@ class _Restoration:
     def _see(self, polygon: Deleted, present: Json) -> None:
         """Count a polygon that is there: as it was deleted, or edited since."""
         self._now[polygon.place] = str(present["id"])
+        if (
+            polygon.deletion in self._pending
+            and str(present["id"]) != polygon.key
+            and not self.report.dry_run
+        ):
+            # A restoration was stopped after it put this back, and before its note.
+            polygon.journal.note("restored", polygon.item.id, ids=[polygon.backup["id"]], now=[present["id"]])
         if polygon.place not in self._outdated and _is_same(polygon, present):
             self.report.unchanged += 1
             return
-        reason = f"polygon {polygon.key} was edited since it was put back, and stays as it is"
-        self.report.skipped.append(Skipped(polygon.item.name, reason))
+        self._skip(polygon, "was edited since it was put back, and stays as it is")
+
+    def _is_undone(self, polygon: Deleted) -> bool:
+        """Whether a deletion was undone, and no mask says that the polygon was deleted again."""
+        return polygon.deletion not in self._pending and polygon.place not in self._claimed
+
+    def _skip(self, polygon: Deleted, reason: str) -> None:
+        self.report.skipped.append(Skipped(polygon.item.name, f"polygon {polygon.key} {reason}"))
 
 
 def _unproven(claims: Sequence[Claimed], kept: Collection[PolygonKey], backups: Backups) -> list[Claimed]:
