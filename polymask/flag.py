@@ -4,8 +4,10 @@ The command-line flag, its help, the check of its value and its docs are all mad
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from typing import Any, Literal
+
+import msgspec
 
 from polymask.errors import InputError
 from polymask.validation import as_frame, as_names, whole
@@ -22,8 +24,7 @@ GROUPS = {
 Kind = Literal["text", "switch", "whole", "number", "frame"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
     """The properties of an option.
 
     `group` is one of `GROUPS`; `choices` are all allowed values, `completions` the values that a

@@ -6,8 +6,9 @@ refuses sums that do not add up. `REASON_KINDS` maps each kind of reason to advi
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from polymask.errors import PolymaskError
 from polymask.wording import counted
@@ -51,8 +52,7 @@ class Reason(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Omitted:
+class Omitted(msgspec.Struct, frozen=True):
     """Why an annotation is no instance.
 
     `annotation` names the annotation if it cannot be painted and the report lists it by itself.

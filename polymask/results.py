@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import msgspec
+
 from polymask.errors import PolymaskError
 from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
 from polymask.log import log
@@ -174,17 +176,16 @@ class MaskNote(NamedTuple):
     pixel_rule: str = ""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a run did to an image or item; in a dry run, what it would do."""
 
     name: str
     instances: int = 0
-    labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    labels: dict[str, tuple[int, int]] = {}
     conflicts: tuple[Conflict, ...] = ()
     conflict_pixels: int = 0
     labeled_pixels: int = 0
-    written: list[str] = field(default_factory=list)
+    written: list[str] = []
     retracted: int = 0
     deleted: int = 0
     kept: Sequence[Skipped] = ()
@@ -193,10 +194,10 @@ class Outcome:
     painted: int = 0
     covered: int = 0
     joined: int = 0
-    left_out: Counter[Reason] = field(default_factory=Counter)
+    left_out: Counter[Reason] = msgspec.field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
     other_masks: Sequence[OtherMask] = ()  # of an item: masks of other sources, which were left alone
-    mask_notes: Counter[MaskNote] = field(default_factory=Counter)  # of an item
+    mask_notes: Counter[MaskNote] = msgspec.field(default_factory=Counter)  # of an item
     has_masks: bool = False  # of an item: polymask had stored masks for it before
     failure: PolymaskError | None = None
 

@@ -1,12 +1,15 @@
 """Nasty masks as PNGs, read by others: `python -m tests.png_campaign 10000`.
 
 Each mask is written by the compiled kernel and by its twin, which must give the same bytes, and
-decoded by zlib, Pillow and OpenCV, which must give the mask.
+decoded by zlib, Pillow and OpenCV, and by isal and pyspng where they are installed, which must give the mask.
 """
 
+import importlib
 import random
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -70,8 +73,19 @@ def mask_of(rng: random.Random, frame: tuple[int, int], most: int) -> Mask:
     return mask
 
 
+def installed(*names: str) -> Iterator[Any]:
+    """Those of the libraries that can be imported."""
+    for name in names:
+        with suppress(ImportError):
+            yield importlib.import_module(name)
+
+
+INFLATERS = [zlib, *installed("isal.isal_zlib")]
+SPNG = list(installed("pyspng"))
+
+
 def decoded(data: bytes) -> list[Mask]:
-    """The pixels as Pillow and OpenCV read them, colors as red, green, blue and alpha."""
+    """The pixels as Pillow, OpenCV and pyspng read them, colors as red, green, blue and alpha."""
     with Image.open(BytesIO(data)) as image:
         pillow = np.array(image)
         if image.mode == "P":
@@ -80,7 +94,7 @@ def decoded(data: bytes) -> list[Mask]:
     assert other is not None
     if other.ndim == 3:
         other = other[..., [2, 1, 0, 3][: other.shape[2]]]
-    return [pillow, other]
+    return [pillow, other, *(library.load(data).reshape(pillow.shape) for library in SPNG)]
 
 
 def scanlines_of(pixels: Mask) -> bytes:
@@ -93,7 +107,8 @@ def check(painted: PaintedSpans, data: bytes, pixels: Mask, table: Mask | None =
     """Raise `AssertionError` where a decoder, or the twin, says something else."""
     pixel = pixels.dtype.itemsize * (pixels.shape[2] if pixels.ndim == 3 else 1)
     stream = scanlines.zlib_stream(painted, pixel=pixel, table=table)
-    assert zlib.decompress(stream) == scanlines_of(pixels)
+    for library in INFLATERS:
+        assert library.decompress(stream) == scanlines_of(pixels)
     for seen in decoded(data):
         np.testing.assert_array_equal(seen, pixels)
     if native.compiled and len(painted) <= TWIN_SPANS:
@@ -136,4 +151,5 @@ def campaign(masks: int, seed: int) -> None:
 if __name__ == "__main__":
     count = int(sys.argv[1])
     campaign(count, 20261127)
-    print(f"{count:,} masks: the same bytes from either kernel, the same pixels by zlib, Pillow and OpenCV")
+    readers = ", ".join(library.__name__ for library in (*INFLATERS, *SPNG))
+    print(f"{count:,} masks: the same bytes from either kernel, the same pixels by Pillow, cv2, {readers}")

@@ -6,7 +6,6 @@
 
 import json
 import os
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,6 +141,8 @@ def _named(
 
 
 def _document(path: str) -> dict[str, Any]:
+    import tomllib  # quick to start without
+
     try:
         return tomllib.loads(regular(located(path)).decode())
     except NotFound as error:

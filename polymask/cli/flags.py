@@ -1,11 +1,12 @@
 """The flags of the command line, made from the options of the library."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields
 from functools import wraps
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from polymask._version import __version__
 from polymask.cli import config

@@ -6,8 +6,9 @@ Source: RFC 1951. Code lengths are limited by moving codes down until they fit (
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, groupby
+
+import msgspec
 
 LONGEST = 258  # bytes of a match
 END_OF_BLOCK = 256
@@ -44,11 +45,10 @@ class Bits:
         return b"".join(self._parts)
 
 
-@dataclass(slots=True)
-class Block:
+class Block(msgspec.Struct):
     """The symbols of a block, as (byte, 0, times) for literals and (length, distance, times) for matches."""
 
-    symbols: list[tuple[int, int, int]] = field(default_factory=list)
+    symbols: list[tuple[int, int, int]] = []
 
     def literal(self, byte: int) -> None:
         """Add one byte."""

@@ -7,9 +7,9 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,8 +38,7 @@ def encode(painted: PaintedSpans, *, depth: int = 8, palette: NDArray[np.uint8] 
     return Encoding(depth=depth, palette=palette).encode(painted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Encoding:
+class Encoding(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The kind of a mask's PNG: gray of 8 or 16 bits, or with a palette, (n, 3) uint8."""
 
     depth: int = 8

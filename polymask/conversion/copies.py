@@ -1,7 +1,8 @@
 """Copies of pictures beside the masks: as they are, in another format, or cut and scaled as the masks are."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from polymask.conversion.plan import Plan
 from polymask.errors import BackendError, InputError

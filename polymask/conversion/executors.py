@@ -11,12 +11,14 @@ import pickle
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from polymask._version import __version__
 from polymask.conversion.dest.folder_sink import Batch
@@ -42,8 +44,7 @@ _plans: "OrderedDict[str, Plan]" = OrderedDict()  # open in this process, by the
 _opening = Lock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
     """The work for another process: how to open the plan, and how to check that it is the same plan."""
 
     token: str

@@ -19,7 +19,7 @@ from polymask.raster.resize import scaled_frame
 from polymask.validation import require_pattern
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConvertOptions(ReadingOptions):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 

@@ -5,8 +5,10 @@ deleted, and a DEST with files in the way. `run_plan` carries out a plan.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+
+import msgspec
+from msgspec.structs import replace
 
 from polymask.conversion.batch_plan import painter_of
 from polymask.conversion.dest.check import Dest, DestCheck
@@ -34,8 +36,7 @@ from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The plan of a conversion.
 
     `source` is the place where other processes can open the annotations, or None if only this process has

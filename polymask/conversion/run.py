@@ -7,8 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from polymask.conversion.copies import copies_of, wanted_pictures, with_picture
 from polymask.conversion.dest.folder_sink import Batch

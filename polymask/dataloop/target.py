@@ -1,16 +1,16 @@
 """`dataloop://PROJECT/DATASET[/folder]`: what it names on the platform."""
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from polymask.errors import InputError
 
 SCHEME = "dataloop://"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A dataset by project and name (or ids), and a folder in it.
 
     Examples:

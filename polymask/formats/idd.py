@@ -5,7 +5,7 @@ The rules of `cityscapes` hold, except for the table, and for `license plate`, w
 Source: the label table of AutoNUE's public code, `helpers/anue_labels.py` (names and ids).
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from polymask.formats import Annotations, ReadOptions, cityscapes
 from polymask.formats.reading.content import Content

@@ -12,6 +12,7 @@ from polymask.labels.texts.name_lines import quoted
 from polymask.model import ImageRecord, Skipped
 from polymask.storage.remote.urls import located
 
+MOST_SUGGESTIONS = 20  # labels that get a `did you mean`: each is compared with all labels of the map
 _LISTED_ANEW = (
     "list all labels that shall be painted in a file for --labels, one a line, or leave it out with "
     "--skip-invalid"
@@ -38,10 +39,11 @@ def painted_labels(annotations: Annotations, labels: Labels | None, *, ids: str 
 def missing_labels(annotations: Annotations, label_map: LabelMap, labels: Labels | None) -> Iterator[Skipped]:
     """The used labels that the label map of `labels`, else the source's own table, does not have."""
     table = "the source's own table of labels" if labels is None else "the label map"
-    for name, instances in annotations.used.items():
-        if name not in label_map:
-            error = unknown_label(name, label_map.names, table=table)
-            yield Skipped(name, f"{error} ({instances} instances)")
+    missing = ((name, instances) for name, instances in annotations.used.items() if name not in label_map)
+    for number, (name, instances) in enumerate(missing):
+        candidates = label_map.names if number < MOST_SUGGESTIONS else ()
+        error = unknown_label(name, candidates, table=table)
+        yield Skipped(name, f"{error} ({instances} instances)")
 
 
 def missing_label(missing: Sequence[Skipped], labels: Labels | None) -> LabelError:

@@ -18,7 +18,7 @@ from polymask.limits import LIMITS, Limits
 from polymask.storage.remote.urls import Location, Url, listed_once, located
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadingOptions(Limits):
     """The options of every command that reads annotations, including those of `Limits`.
 

@@ -31,8 +31,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from polymask.errors import ConflictError, ProofError
 from polymask.in_place.holdings import (
     Drawing,
@@ -53,7 +51,7 @@ from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Stored
 from polymask.model import Frame
 from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, new_mask
-from polymask.raster.packed import set_pixels
+from polymask.raster.packed import painted_of, united
 from polymask.validation import Json
 
 __all__ = ["Decision", "Drawing", "decide", "decide_all", "labels_to_write", "raise_problems"]
@@ -264,12 +262,9 @@ def _new_mask(request: Request, polygons: Polygons, holdings: list[Holding]) -> 
     if deletes and polygons.kept:  # not all may be deleted: it is said of each
         deletes = False
         sources |= {drawing.id: _source(drawing) | {"deletes": True} for drawing in polygons.drawn}
-    mask = np.zeros(request.frame, bool)
-    for flat in (*pixels.values(), *drawings.values()):
-        set_pixels(mask, flat)
     return new_mask(
         request.label,
-        mask,
+        painted_of(united([*pixels.values(), *drawings.values()]), request.frame),
         [sources[key] for key in sorted(sources)],
         pixel_rule=request.pixel_rule,
         deletes=deletes,

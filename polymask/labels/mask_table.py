@@ -7,9 +7,10 @@ Source: PASCAL VOC development kit (names, palette); SegNet's CamVid (the names 
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from polymask.errors import LabelError
@@ -29,8 +30,7 @@ SEGNET_NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class MaskTable:
+class MaskTable(msgspec.Struct, frozen=True):
     r"""Labels by value, for gray and palette masks, and by packed color (red · 65536 + green · 256 + blue).
 
     Either may be empty: without `values`, labels follow from colors, even in gray and palette masks.

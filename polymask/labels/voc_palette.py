@@ -1,5 +1,7 @@
 """The PASCAL VOC palette: the color of each pixel value, unless a label file sets another."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,5 +35,9 @@ def default_color(value: int) -> Color:
         (128, 0, 0)
     """
     wrapped = value if value < REPEATS_FROM else 1 + (value - 1) % (REPEATS_FROM - 1)
-    red, green, blue = voc_colors()[wrapped].tolist()
-    return red, green, blue
+    return _default_colors()[wrapped]
+
+
+@cache
+def _default_colors() -> list[Color]:
+    return [(red, green, blue) for red, green, blue in voc_colors().tolist()]

@@ -33,11 +33,11 @@ a layout that cannot hold it, and how to ask for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -71,8 +71,7 @@ LAYOUTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutOptions:
+class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a layout: the label map, splits, and whether to add instance ids.
 
     `splits` maps names of images to splits, each one of `split_names`; other images belong to
@@ -90,12 +89,12 @@ class LayoutOptions:
     instances: bool = False
     used: frozenset[str] | None = None
     stuff: frozenset[str] = frozenset()
-    splits: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, str] = {}
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
     picture_format: str = ""  # of copied pictures; empty for copies of the original bytes
-    picture_suffixes: Mapping[str, str] = field(default_factory=dict)  # of images whose names have none
+    picture_suffixes: Mapping[str, str] = {}  # of images whose names have none
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
@@ -110,14 +109,17 @@ class LayoutOptions:
         """The image that a tile is of; where images are not cut, the image itself."""
         return image_of(name) if self.tiling else name
 
+    def of_split(self, split: str) -> "LayoutOptions":
+        """The same options with all images in one split."""
+        return msgspec.structs.replace(self, split=split, splits={})
+
     @property
     def all_splits(self) -> tuple[str, ...]:
         """All splits of this run, in order; each gets a list, even an empty one."""
         return self.split_names or (self.split,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """The files of an image in a layout, and its masks.
 
     `mask` is the path (or `file#key`) of the mask, `painted` the mask that it decodes to, of `dtype`. In
@@ -159,7 +161,7 @@ class Drawn:
 
     def digests_after(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """As `digests`, but with the kind of digest in the line `before`, if the pixels are unchanged."""
-        if (kind := kind_of(before)) and kind != WRITTEN:
+        if before and (kind := kind_of(before)) and kind != WRITTEN:
             digests = self.digests(kind)
             if all(before.get(name) == value for name, value in digests.items()):
                 return digests

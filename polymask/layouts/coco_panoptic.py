@@ -11,12 +11,12 @@ Source: cocodataset.org, "Data format", panoptic segmentation.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors

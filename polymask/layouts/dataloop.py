@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from polymask.codecs.png import decode_rgba, encode_rgba
+from polymask.codecs.painted_png import encode_colors
+from polymask.codecs.png import decode_rgba
 from polymask.errors import FormatError, InputError, LimitError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions
@@ -28,8 +29,8 @@ from polymask.painting.painting import Painting
 from polymask.provenance.claims import Mask, new_mask
 from polymask.provenance.digest import DIGESTS, geometry_sha256
 from polymask.raster.mask_digest import mask_sha256
-from polymask.raster.painted import scan
-from polymask.raster.spans import merge, paint
+from polymask.raster.painted import solid
+from polymask.raster.spans import merge
 from polymask.storage.image_names import stem
 from polymask.validation import Color
 
@@ -82,7 +83,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
         name=painting.record.name,
         mask=path,
         files=((path, json.dumps(document, ensure_ascii=False).encode()),),
-        labels={mask.label: scan(mask.mask) for mask in masks},
+        labels={mask.label: mask.painted for mask in masks},
     )
 
 
@@ -103,8 +104,8 @@ def _masks(painting: Painting, options: LayoutOptions, *, polygons_only: bool) -
             source = {"id": str(instance.id), "sha256": geometry_sha256(instance.shape)}
             grouped.setdefault(names[value], []).append((source, spans))
     for label in (name for name in names.values() if name in grouped):
-        mask = np.zeros(painting.record.frame, bool)
-        paint(mask, merge([spans for _, spans in grouped[label]], painting.record.frame), 1)
+        frame = painting.record.frame
+        mask = solid(merge([spans for _, spans in grouped[label]], frame), 1, frame)
         sources = [source for source, _ in grouped[label]]
         rule, deletes = painting.rules.pixel_rule, options.delete_source
         yield new_mask(label, mask, sources, pixel_rule=rule, deletes=deletes)
@@ -126,7 +127,7 @@ def _is_polygon_of(row: Any, ids: Container[str]) -> bool:
 
 def binary_annotation(mask: Mask, color: Color) -> dict[str, Any]:
     """A mask as annotation JSON of the platform."""
-    png = encode_rgba(mask.mask, color)
+    png = encode_colors(mask.painted, np.array([(0, 0, 0, 0), (*color, 255)], np.uint8))
     return {
         "type": "binary",
         "label": mask.label,

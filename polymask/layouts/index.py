@@ -5,7 +5,8 @@ instance in paint order, 65535 for void.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from polymask.codecs.painted_png import Encoding, encode
 from polymask.labels.label_map import VOID_16

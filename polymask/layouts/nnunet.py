@@ -10,10 +10,10 @@ Source: nnU-Net v2, "Dataset format", "Ignore label" and "Manual data splits".
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode

@@ -88,7 +88,7 @@ static int add_counts(Batch *b, Py_ssize_t i) {
 
 static Outcome merge_image(Batch *b, Py_ssize_t i, const int64_t *cuts, int64_t *group_of, int32_t *label) {
     int64_t first = b->cuts[i], n = b->cuts[i + 1] - first;
-    Scene s = {b->pen.spans.at, cuts, b->order + first, b->value + first, label, (Py_ssize_t)n, (int32_t)b->frame[2 * i]};
+    Scene s = {b->pen.spans.at, cuts, b->order + first, b->value + first, label, (Py_ssize_t)n, (int32_t)b->frame[2 * i], NULL, NULL};
     Py_ssize_t labels = number_labels(b->group + first, (Py_ssize_t)n, label, group_of);
     if (labels < 0) return NO_MEMORY;
     if (b->pen.spans.size > INT32_MAX / 2) return UNDECIDED;

@@ -30,6 +30,10 @@ static PyObject *painted_batch(Batch *b, int pixel) {
         Py_BEGIN_ALLOW_THREADS
         failed = paint_images(b);
         Py_END_ALLOW_THREADS
+        free_pen(&b->pen); /* before what goes out is copied: a single image may have many spans */
+        free_merge(&b->merge);
+        b->pen = (Pen){0};
+        b->merge = (Merge){0};
         if (failed) PyErr_NoMemory();
         else
             result = Py_BuildValue("(OOOONNNNN)", out[0], out[1], out[2], out[3], bytes_of(b->png->out.at, b->png->out.size),

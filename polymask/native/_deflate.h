@@ -156,6 +156,7 @@ static int pack_lengths(const uint8_t *length, int n, Packed *out) {
 typedef struct {
     uint8_t literal_bits[LITERALS], distance_bits[DISTANCES];
     uint16_t literal[LITERALS], distance[DISTANCES];
+    int64_t matches[KINDS];
 } Codes;
 
 static int used(const uint8_t *length, int n, int least) {
@@ -222,11 +223,13 @@ static uint64_t fit(const Block *k, Codes *c) {
     literal[END_OF_BLOCK] = 1;
     for (int kind = 0; kind < KINDS; kind++) {
         int d = distance_symbol(k->distance[kind]);
+        c->matches[kind] = 0;
         for (int l = 0; l < 29; l++) {
             int64_t times = 0;
             for (int length = LENGTH_BASE[l]; length < length_end(l); length++) times += k->match[kind][length];
             literal[257 + l] += times;
             distance[d] += times;
+            c->matches[kind] += times;
             bits += (uint64_t)times * (uint64_t)(LENGTH_BITS[l] + DISTANCE_BITS[d]);
         }
     }
@@ -251,7 +254,7 @@ static void match_pieces(const Block *k, const Codes *c, uint64_t *piece) {
         int d = distance_symbol(k->distance[kind]);
         uint64_t far = c->distance[d] | (uint64_t)(k->distance[kind] - DISTANCE_BASE[d]) << c->distance_bits[d];
         piece[kind << 9] = 0;
-        for (int l = 0; l < 29; l++) {
+        for (int l = 0; l < 29 && c->matches[kind]; l++) {
             uint32_t n = c->literal_bits[257 + l], bits = n + LENGTH_BITS[l];
             for (int length = LENGTH_BASE[l]; n && length < length_end(l); length++) {
                 uint64_t code = c->literal[257 + l] | (uint64_t)(length - LENGTH_BASE[l]) << n;

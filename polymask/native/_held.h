@@ -14,7 +14,20 @@ typedef struct {
     const int32_t *label;
     Py_ssize_t painted;
     int32_t height;
+    const int64_t *from, *to; /* by paint order, the spans of a band of rows; NULL for all */
 } Scene;
+
+static int64_t first_span(const Scene *s, Py_ssize_t p) { return s->from ? s->from[p] : s->cuts[s->order[p]]; }
+
+static int64_t behind_spans(const Scene *s, Py_ssize_t p) { return s->to ? s->to[p] : s->cuts[s->order[p] + 1]; }
+
+/* Whether every instance's spans are in order of their rows, as they are unless somebody made them otherwise. */
+static int in_order(const Scene *s) {
+    for (Py_ssize_t p = 0; p < s->painted; p++)
+        for (int64_t k = first_span(s, p) + 1; k < behind_spans(s, p); k++)
+            if (s->at[k].row < s->at[k - 1].row) return 0;
+    return 1;
+}
 
 /* Where each of the digits begins, of how many there are. */
 static void add_up(Py_ssize_t *place, int32_t digits) {
@@ -30,11 +43,11 @@ static void add_up(Py_ssize_t *place, int32_t digits) {
 static void hold_all(const Scene *s, Held *to, Py_ssize_t *place, int32_t digits) {
     memset(place, 0, (size_t)digits * sizeof *place);
     for (Py_ssize_t p = 0; p < s->painted; p++)
-        for (int64_t k = s->cuts[s->order[p]]; k < s->cuts[s->order[p] + 1]; k++) place[s->at[k].row % ROW_DIGIT]++;
+        for (int64_t k = first_span(s, p); k < behind_spans(s, p); k++) place[s->at[k].row % ROW_DIGIT]++;
     add_up(place, digits);
     for (Py_ssize_t p = 0; p < s->painted; p++) {
         int64_t i = s->order[p];
-        for (int64_t k = s->cuts[i]; k < s->cuts[i + 1]; k++) {
+        for (int64_t k = first_span(s, p); k < behind_spans(s, p); k++) {
             const Span *span = &s->at[k];
             to[place[span->row % ROW_DIGIT]++] =
                 (Held){span->row, span->start, span->stop, (int32_t)s->value[i], s->label[i]};

@@ -3,6 +3,7 @@
 
 static void free_merge(Merge *m) {
     PyMem_RawFree(m->ends);
+    PyMem_RawFree(m->spare);
     PyMem_RawFree(m->word[0]);
     PyMem_RawFree(m->held.at);
     PyMem_RawFree(m->sorted.at);

@@ -14,8 +14,29 @@ static const char *digits(const char *at, uint64_t *value) {
     return at;
 }
 
-/* The plain number at `at`, where one division of exact numbers gives it rounded right
- * (W. D. Clinger, 1990); NULL for all others, which are left to the JSON library. */
+/* value / 10 ** fraction, rounded right: a long division by 5 ** fraction, and a power of two. 0 where it cannot be. */
+static int divided(uint64_t value, int fraction, double *out) {
+#ifdef __SIZEOF_INT128__
+    typedef unsigned __int128 Wider;
+    uint64_t five = 1;
+    for (int i = 0; i < fraction; i++) five *= 5;
+    int up = __builtin_clzll(value);
+    Wider whole = (Wider)(value << up) << 64, quotient = whole / five;
+    uint64_t high = (uint64_t)(quotient >> 64);                         /* not zero, for five < 2 ** 52 */
+    int down = 75 - __builtin_clzll(high);                              /* 53 bits stay */
+    uint64_t kept = (uint64_t)(quotient >> down);
+    Wider rest = quotient & (((Wider)1 << down) - 1), half = (Wider)1 << (down - 1);
+    if (rest > half || (rest == half && (kept & 1 || quotient * five != whole))) kept++; /* ties go to the even one */
+    *out = ldexp((double)kept, down - 64 - up - fraction);
+    return 1;
+#else
+    (void)value, (void)fraction, (void)out;
+    return 0;
+#endif
+}
+
+/* The plain number at `at`, rounded right: of up to 2 ** 53 by one division of exact numbers (W. D. Clinger, 1990),
+ * of up to 19 digits by a long division. NULL for all others, which are left to the JSON library. */
 static const char *number(const char *at, double *out) {
     uint64_t value = 0;
     int negative = *at == '-', fraction = 0;
@@ -28,8 +49,10 @@ static const char *number(const char *at, double *out) {
         if (at == point || at - point > 22) return NULL;
         fraction = (int)(at - point);
     }
-    if (at - first > 18 || value > (UINT64_C(1) << 53) || *at == 'e' || *at == 'E' || (negative && !value)) return NULL;
-    *out = (negative ? -(double)value : (double)value) / TEN[fraction];
+    if (at - first - (fraction > 0) - (*first == '0') > 19 || *at == 'e' || *at == 'E' || (negative && !value)) return NULL;
+    if (value <= UINT64_C(1) << 53) *out = (double)value / TEN[fraction];
+    else if (!divided(value, fraction, out)) return NULL;
+    if (negative) *out = -*out;
     return at;
 }
 

@@ -18,7 +18,7 @@ typedef struct { int32_t at, held; } End; /* `held` opens, ~`held` closes */
 typedef struct {
     uint64_t *word[LEVELS];
     int levels;
-    End *ends;
+    End *ends, *spare;          /* of as much room */
     Py_ssize_t n, room;         /* spans of the row above, whose order of ends is a good guess; how many fit */
     int32_t background, void_;  /* `void_` -1: contested pixels keep their owner's value */
     int owned;                  /* whether contested pixels have owners */
@@ -34,9 +34,11 @@ static int row_room(Merge *m, Py_ssize_t n) {
     for (int level = 0; level < LEVELS; level++) total += here = words[level] = (here - 1) / 64 + 1;
     PyMem_RawFree(m->ends);
     PyMem_RawFree(m->word[0]);
+    PyMem_RawFree(m->spare);
     m->ends = PyMem_RawMalloc(2 * (size_t)n * sizeof *m->ends);
+    m->spare = PyMem_RawMalloc(2 * (size_t)n * sizeof *m->spare);
     m->word[0] = PyMem_RawCalloc((size_t)total, sizeof *m->word[0]);
-    if (!m->ends || !m->word[0]) return -1;
+    if (!m->ends || !m->spare || !m->word[0]) return -1;
     for (int level = 1; level < LEVELS; level++) m->word[level] = m->word[level - 1] + words[level - 1];
     m->room = n;
     m->n = 0;
@@ -104,18 +106,36 @@ static inline int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop
     return 0;
 }
 
-static int by_end(const void *a, const void *b) {
-    const End *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
+/* Ends from left to right, byte by byte of their places, the lowest first. */
+static void radix_ends(Merge *m, Py_ssize_t n) {
+    int32_t bits = 0;
+    for (Py_ssize_t i = 0; i < n; i++) bits |= m->ends[i].at;
+    for (int shift = 0; shift < 32 && bits >> shift; shift += 8) {
+        Py_ssize_t place[256] = {0}, sum = 0;
+        End *from = m->ends, *to = m->spare;
+        for (Py_ssize_t i = 0; i < n; i++) place[from[i].at >> shift & 255]++;
+        for (int byte = 0; byte < 256; byte++) {
+            Py_ssize_t ends = place[byte];
+            place[byte] = sum;
+            sum += ends;
+        }
+        for (Py_ssize_t i = 0; i < n; i++) to[place[from[i].at >> shift & 255]++] = from[i];
+        m->ends = to;
+        m->spare = from;
+    }
 }
+
+#define MANY 48 /* spans of a row from which on their ends are put in order byte by byte */
 
 /* A row's ends from left to right; those of the row above are nearly in order already. */
 static void sort_ends(Merge *m, const Held *h, Py_ssize_t n) {
     End *e = m->ends;
-    if (n != m->n)
+    int anew = n != m->n;
+    if (anew)
         for (Py_ssize_t i = 0; i < n; i++) { e[2 * i].held = (int32_t)i; e[2 * i + 1].held = ~(int32_t)i; }
     m->n = n;
     for (Py_ssize_t k = 0; k < 2 * n; k++) e[k].at = e[k].held >= 0 ? h[e[k].held].start : h[~e[k].held].stop;
+    if (anew && n >= MANY) { radix_ends(m, 2 * n); return; }
     Py_ssize_t moves = 0;
     for (Py_ssize_t i = 1; i < 2 * n; i++) {
         if (e[i - 1].at <= e[i].at) continue;
@@ -123,7 +143,7 @@ static void sort_ends(Merge *m, const Held *h, Py_ssize_t n) {
         Py_ssize_t j = i;
         for (; j && e[j - 1].at > end.at; j--) e[j] = e[j - 1];
         e[j] = end;
-        if ((moves += i - j) > 16 * n + 64) { qsort(e, 2 * (size_t)n, sizeof *e, by_end); return; }
+        if ((moves += i - j) > 16 * n + 64) { radix_ends(m, 2 * n); return; }
     }
 }
 
@@ -192,9 +212,40 @@ static Outcome sweep_all(Merge *m, const Held *held, Py_ssize_t total) {
     return DONE;
 }
 
-static Outcome merge_spans(const Scene *s, Py_ssize_t total, Merge *m) {
+static Outcome merge_band(const Scene *s, Py_ssize_t total, Merge *m) {
     const Held *held = held_by_row(s, total, &m->held, &m->sorted, &m->places);
     return held ? sweep_all(m, held, total) : NO_MEMORY;
+}
+
+#define BAND (1 << 20) /* spans of a band of rows, about, where there are many: each takes 20 to 40 bytes more */
+
+/* The merge, band of rows by band of rows; `from` and `to` have room for each instance's spans in a band. */
+static Outcome merge_bands(Scene s, Py_ssize_t total, Merge *m, int64_t *from, int64_t *to) {
+    const int64_t rows = s.height / (total / BAND + 1) + 1;
+    for (Py_ssize_t p = 0; p < s.painted; p++) to[p] = first_span(&s, p);
+    for (int64_t low = 0; low < s.height; low += rows) {
+        Py_ssize_t spans = 0;
+        for (Py_ssize_t p = 0; p < s.painted; p++) {
+            int64_t behind = s.cuts[s.order[p] + 1];
+            from[p] = to[p];
+            while (to[p] < behind && s.at[to[p]].row < low + rows) to[p]++;
+            spans += (Py_ssize_t)(to[p] - from[p]);
+        }
+        Scene band = s;
+        band.from = from;
+        band.to = to;
+        Outcome outcome = spans ? merge_band(&band, spans, m) : DONE;
+        if (outcome != DONE) return outcome;
+    }
+    return DONE;
+}
+
+static Outcome merge_spans(const Scene *s, Py_ssize_t total, Merge *m) {
+    if (total <= 2 * BAND || !in_order(s)) return merge_band(s, total, m);
+    int64_t *from = PyMem_RawMalloc(2 * (size_t)s->painted * sizeof *from);
+    Outcome outcome = from ? merge_bands(*s, total, m, from, from + s->painted) : NO_MEMORY;
+    PyMem_RawFree(from);
+    return outcome;
 }
 
 #endif

@@ -8,7 +8,6 @@ then paints it, with the same result for every image, or raises the error.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -37,8 +36,7 @@ ODD, RINGS, RUNS = range(3)
 _SHARE = 1 << 17  # more than the number of pixel values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class InstanceTable:
+class InstanceTable(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The instances of many images as rows of numbers, in the order of the images; shapes are JSON text.
 
     `rows` are (n, 9) int64, with the columns above. The rows of image i run from `cuts[i]` to
@@ -269,7 +267,10 @@ class PaintedBatch:
         _, first, of_key = np.unique(keys, return_index=True, return_inverse=True)
         table = shares[first, 1:]
         table[:, 3] = _summed(of_key, shares[:, 4], len(first))
-        return overlaps.conflicts(table[np.argsort(first)], self.painter.label_map.names)
+        pairs = table[:, 0] * _SHARE + table[:, 1]
+        _, start, of_pair = np.unique(pairs, return_index=True, return_inverse=True)
+        appearance = np.minimum.reduceat(first, start)[of_pair]
+        return overlaps.conflicts(table[np.lexsort((first, appearance))], self.painter.label_map.names)
 
 
 def _table(numbers: bytes, columns: int) -> Int64:

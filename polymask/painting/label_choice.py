@@ -1,6 +1,6 @@
 """Which labels are painted: those that `--only` names and the label map has a value for."""
 
-from dataclasses import dataclass
+import msgspec
 
 from polymask.labels.label_map import LabelMap
 from polymask.ledger import NOT_CHOSEN, Reason
@@ -8,8 +8,7 @@ from polymask.ledger import NOT_CHOSEN, Reason
 NOT_IN_MAP = Reason("label", "a label that is not in the label map")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelChoice:
+class LabelChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which labels are painted: the map's labels that `only` names; all of them if it names none.
 
     Examples:

@@ -5,10 +5,10 @@ works on spans: counts, files and proofs are made from them. Arrays are made onl
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from polymask.errors import LabelError, LimitError

@@ -15,10 +15,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from polymask.errors import ProofError
 from polymask.operating_system import flags, lock, read_at, sync_file
@@ -63,8 +64,7 @@ def damaged(path: Path, problem: str) -> ProofError:
     )
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(msgspec.Struct):
     """A file of lines, and how far it was read.
 
     Attributes:

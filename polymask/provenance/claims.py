@@ -19,10 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from polymask._version import __version__
 from polymask.model import BoolMask
 from polymask.provenance.digest import DIGESTS, WRITTEN, kind_of
+from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.packed import Flat, pack
+from polymask.raster.painted import PaintedSpans, fill, scan
 from polymask.validation import Json
 
 DATASET = "dataset"  # the origin of masks that are made from the polygons of their dataset
@@ -48,14 +52,19 @@ class Mask:
 
     key: str
     label: str
-    mask: BoolMask
+    painted: PaintedSpans
     claim: Mapping[str, Any]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def mask(self) -> BoolMask:
+        """The (height, width) mask as an array."""
+        return fill(self.painted).view(np.bool_)
 
 
 def new_mask(
     label: str,
-    mask: BoolMask,
+    mask: PaintedSpans | BoolMask,
     sources: Sequence[Json],
     *,
     pixel_rule: str,
@@ -70,12 +79,13 @@ def new_mask(
     `item` the item that they belong to; empty if unknown. `pixels` are the pixels of source instances by
     their ids, for later runs.
     """
+    painted = mask if isinstance(mask, PaintedSpans) else scan(mask)
     claim: Json = {
         "version": __version__,
         "pixel_rule": pixel_rule,
-        "frame": list(mask.shape),
+        "frame": list(painted.frame),
         "label": label,
-        WRITTEN: DIGESTS[WRITTEN](mask),
+        WRITTEN: mask_sha256(painted),
         "deletes": deletes,
         "sources": list(sources),
     }
@@ -86,7 +96,7 @@ def new_mask(
     if pixels and len(sources) > 1:  # the pixels of a single source are those of the mask
         claim["pixels"] = [{"of": list(ids), "runs": pack(flat)} for ids, flat in sorted(pixels.items())]
     key = key_of(claim)
-    return Mask(key, label, mask, claim | {"key": key}, merged_attributes(sources))
+    return Mask(key, label, painted, claim | {"key": key}, merged_attributes(sources))
 
 
 def key_of(claim: Mapping[str, Any]) -> str:

@@ -4,8 +4,8 @@ The numpy twin is the reference; both give the same results, bit for bit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +15,7 @@ from polymask.raster.rules import center
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlines:
+class Outlines(msgspec.Struct, frozen=True, kw_only=True):
     """The rings of many shapes: ring i belongs to polygon `polygons[i]`, polygon j to shape `shapes[j]`.
 
     Both lists ascend; `count` is the number of shapes, including shapes without polygons.

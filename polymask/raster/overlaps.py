@@ -7,9 +7,10 @@ counted by owner and by the set of labels that claim them; the sets are split in
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +27,7 @@ MOST_SHARES = Limits().max_conflict_pairs
 COUNTED = 256  # times as many pairs may occur in all sets together: about two seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Merged:
+class Merged(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A merged mask, and the claims of labels on its pixels.
 
     `labeled` is the number of pixels that any label claims, `contested` the number that two or more
@@ -43,8 +43,7 @@ class Merged:
     pixels: Int64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """The input of a merge: `order` are instances, the last on top, each with a value to paint and a label.
 
     `labels[i]` is the label's number of instance i, or -1 if it claims nothing (background, void). If
@@ -219,7 +218,7 @@ def _joined(pieces: Sequence[Piece], background: int) -> list[Piece]:
 
 
 def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
-    """The conflicts of every pair of labels, in the order of `names`; `shares` are a `Merged`'s.
+    """The conflicts of each pair of labels; `shares` are a `Merged`'s, or have a pair's rows side by side.
 
     If two labels own equally many pixels, the first in `names` is the winner.
 
@@ -227,17 +226,18 @@ def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
         >>> conflicts(np.array([[0, 1, -1, 2], [0, 1, 1, 3]]), ["cat", "dog"])
         (Conflict(labels=('cat', 'dog'), pixels=5, winner='dog', won={'dog': 3}),)
     """
-    totals: dict[tuple[int, int], int] = {}
-    won: dict[tuple[int, int], dict[str, int]] = {}
-    for low, high, owner, pixels in shares.tolist():
-        totals[low, high] = totals.get((low, high), 0) + pixels
-        owners = won.setdefault((low, high), {})
-        if owner != NOBODY:
-            owners[names[owner]] = pixels
-    return tuple(
-        Conflict((names[low], names[high]), pixels, winner(won[low, high]), won[low, high])
-        for (low, high), pixels in totals.items()
-    )
+    pairs = shares[:, :2]
+    starts = np.flatnonzero((pairs[1:] != pairs[:-1]).any(axis=1)) + 1
+    cuts = [0, *starts.tolist(), len(shares)] if len(shares) else [0]
+    name_of: list[Any] = [*names, None]  # the last is that of `NOBODY`
+    lows, highs, owners, pixels = shares.T.tolist()
+    conflicts_of_pairs = []
+    for begin, end in pairwise(cuts):
+        won = dict(zip([name_of[owner] for owner in owners[begin:end]], pixels[begin:end], strict=True))
+        won.pop(None, None)
+        labels = names[lows[begin]], names[highs[begin]]
+        conflicts_of_pairs.append(Conflict(labels, sum(pixels[begin:end]), winner(won), won))
+    return tuple(conflicts_of_pairs)
 
 
 def winner(won: Mapping[str, int]) -> str | None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import FormatError
-from polymask.model import BoolMask, Spans
+from polymask.model import BoolMask, Frame, Spans
+from polymask.raster.painted import PaintedSpans, solid
 from polymask.raster.spans import Int64, flat_indices, union
 
 Flat = tuple[Int64, Int64]  # half-open intervals of pixels, counted row by row: starts and stops
@@ -40,16 +41,26 @@ def flat_of_mask(mask: BoolMask) -> Flat:
 
 
 def united(parts: list[Flat]) -> Flat:
-    """The union of several sets of intervals."""
+    """The union of sets of intervals."""
+    parts = parts or [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
     start, stop = (np.concatenate(side) for side in zip(*parts, strict=True))
     return union(start, stop)
 
 
-def set_pixels(mask: BoolMask, flat: Flat) -> None:
-    """Set the pixels of the intervals in a C-contiguous mask, in place."""
-    pixels = mask.reshape(-1)
-    for start, stop in zip(*(edge.tolist() for edge in flat), strict=True):
-        pixels[start:stop] = True
+def painted_of(flat: Flat, frame: Frame) -> PaintedSpans:
+    """The mask of sorted intervals that do not touch, of value 1.
+
+    Examples:
+        >>> painted = painted_of((np.array([2]), np.array([9])), (3, 4))
+        >>> painted.row.tolist(), painted.start.tolist(), painted.stop.tolist()
+        ([0, 1, 2], [2, 0, 0], [4, 4, 1])
+    """
+    (start, stop), width = flat, frame[1]
+    first, end = start // width, (stop - 1) // width + 1
+    row, line = flat_indices(first, end), np.repeat(np.arange(len(start)), end - first)
+    left, right = np.maximum(start[line] - row * width, 0), np.minimum(stop[line] - row * width, width)
+    spans = Spans(*(edge.astype(np.int32) for edge in (row, left, right)))
+    return solid(spans, 1, frame)
 
 
 def are_set(mask: BoolMask, flat: Flat) -> bool:

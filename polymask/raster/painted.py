@@ -48,6 +48,11 @@ class PaintedSpans:
         """`row`, `start`, `stop` and `value`."""
         return self.row, self.start, self.stop, self.value
 
+    @property
+    def pixels(self) -> int:
+        """The number of pixels that are not background."""
+        return int((self.stop - self.start).sum(dtype=np.int64))
+
     def within(self, top: int, bottom: int) -> "PaintedSpans":
         """The painted spans of the half-open rows, as a mask of only those rows."""
         first, last = np.searchsorted(self.row, (top, bottom)).tolist()

@@ -61,8 +61,8 @@ def preview(
     `reading` are the options of reading.
 
     If `dest` ends in .html, it is a report of at most `limit` images (default 1200) and `max_mb` megabytes
-    (default 24). If it ends in .png, it is a picture: a single image with title and legend, or a contact sheet
-    of at most `limit` images (default 48). All images are counted. Equal input gives equal bytes.
+    (default 24). If it ends in .png, it is a picture: one image with title and legend, or a contact sheet of
+    at most `limit` images (default 48). All images are counted. Equal input gives equal bytes.
 
     Raises `NotFound`, `FormatError` and `InputError` for input that cannot be read and for other names of
     `dest`, `LimitError` above `limits`, and `InputError` if a report needs polymask[report].

@@ -8,9 +8,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from glob import has_magic
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 # What ends a picture's name: all else after a dot, of a version or a frame's number, is part of the name.
 _KINDS = (
@@ -67,8 +68,9 @@ def picture_suffix(name: str) -> str:
         >>> picture_suffix("train/0001.JPG"), picture_suffix("scan.v1.2")
         ('.JPG', '')
     """
-    plain, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return dot + suffix if plain and f".{suffix.lower()}" in PICTURE_SUFFIXES else ""
+    plain, _, suffix = name.rpartition(".")
+    is_picture = f".{suffix.lower()}" in PICTURE_SUFFIXES and plain and not plain.endswith("/")
+    return f".{suffix}" if is_picture else ""
 
 
 def stem(name: str) -> str:
@@ -148,8 +150,7 @@ def without_secrets(address: str) -> str:
     return scheme[0] + re.split("[?#]", f"{host}{slash}{path}", maxsplit=1)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageNames:
+class ImageNames(msgspec.Struct, frozen=True):
     """The names of a source's images, and their original names in the source.
 
     Examples:

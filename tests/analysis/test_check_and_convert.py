@@ -10,6 +10,7 @@ import pytest
 
 from polymask import InputError, check, convert
 from polymask.analysis.findings import BLOCKS, rank_of
+from polymask.formats.known_labels import MOST_SUGGESTIONS
 from tests.conftest import Run, coco, square
 from tests.formats.test_damage import damaged_value
 from tests.formats.test_every_format import SCENES, WHOLE_FILES
@@ -140,3 +141,18 @@ def test_unknown_labels_are_refused_by_other_commands_too(
     done = polymask_command(command, *paths, *flags, "--skip-invalid")
     assert done.returncode == 0, done.stderr
     assert "dog" not in done.stdout
+
+
+def test_two_thousand_unknown_labels_are_told_in_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each suggestion compares a label with all of the map, so only the first labels get one."""
+    compared: list[int] = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda _, names, *__: compared.append(len(names)) or [])
+    names = [f"label {number}" for number in range(2000)]
+    document = coco(categories=[{"id": n, "name": name} for n, name in enumerate(names, 1)])
+    row = document["annotations"][0]
+    document["annotations"] = [row | {"id": n, "category_id": n} for n in range(1, 2001)]
+    found = check(written(tmp_path / "a.json", document), labels=["another"])
+    assert sum(finding.kind == "unknown-label" for finding in found) == 2000
+    assert 0 < sum(compared) <= 2 * MOST_SUGGESTIONS

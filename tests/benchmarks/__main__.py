@@ -42,6 +42,8 @@ def sections(source: Path, given: argparse.Namespace) -> dict[str, Callable[[], 
     return {
         "environment": lambda: measures.environment(given.peers),
         "peers": peers,
+        "raster": lambda: measures.raster(source, rounds=rounds, python=given.peers),
+        "png": lambda: measures.png(source, rounds=rounds),
         "stages": lambda: measures.stages(source),
         "slopes": lambda: measures.slopes(rounds=rounds),
         "workers": lambda: measures.workers(rounds=rounds),

@@ -5,22 +5,29 @@ import os
 import sys
 import tempfile
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
-from polymask.codecs.painted_png import encode
-from polymask.codecs.png import encode_rgba
+from polymask.api import convert
+from polymask.codecs.painted_png import GRAY, encode, encode_colors, png_file
+from polymask.codecs.png import decode_png
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
-from polymask.model import ImageRecord, Instance, Polygon
-from polymask.painting.masks import label_masks
+from polymask.model import ImageRecord, IndexMask, Instance, Polygon
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import record_sha256
+from polymask.raster import spans_of
 from polymask.raster.mask_digest import mask_sha256
+from polymask.raster.painted import solid
+from polymask.raster.spans import merge
 from tests.benchmarks.generator import ring, write_coco
 from tests.benchmarks.running import (
     SCRATCH,
@@ -30,6 +37,7 @@ from tests.benchmarks.running import (
     has,
     once,
     polymask_command,
+    rasterizing,
 )
 
 T = TypeVar("T")
@@ -62,6 +70,73 @@ def peers(source: Path, *, rounds: int, python: str) -> tuple[list[str], dict[st
 def _row(title: str, images: int, timing: Timing, own: Timing) -> str:
     memory = max(timing.memory) / 2**20
     return f"| {title} | {images / timing.median:,.0f} | {timing.over(own):.2f} | {memory:,.0f} MiB |"
+
+
+RASTERS = {
+    "polymask": ("polymask, spans", "polymask"),
+    "pycocotools": ("pycocotools `frPyObjects`, `merge`", "pycocotools"),
+    "hotcoco": ("hotcoco `fr_py_objects`, `merge`", "hotcoco"),
+    "rlemasklib": ("rlemasklib `from_polygon`, `union`", "rlemasklib"),
+    "opencv": ("OpenCV `fillPoly`, a mask an instance", "cv2"),
+    "pillow": ("Pillow `ImageDraw`, a mask an instance", "PIL"),
+    "rasterio": ("rasterio `rasterize`, a mask an instance", "rasterio"),
+    "skia": ("skia-python `drawPath`, a mask an instance", "skia"),
+}
+
+
+def raster(source: Path, *, rounds: int, python: str) -> list[str]:
+    """Polygons to pixels alone, parsed before: microseconds an instance."""
+    interpreters = {name: sys.executable if name == "polymask" else python for name in RASTERS}
+    there = [name for name, (_, module) in RASTERS.items() if has(interpreters[name], module)]
+    seconds: dict[str, list[float]] = {name: [] for name in there}
+    for _ in range(rounds):
+        for name in there:
+            seconds[name].append(rasterizing(interpreters[name], name, source))
+    lines = ["| | µs an instance | its time ÷ polymask's |", "|---|---:|---:|"]
+    for name in there:
+        ratio = np.median([a / b for a, b in zip(seconds[name], seconds["polymask"], strict=True)])
+        lines.append(f"| {RASTERS[name][0]} | {1e6 * np.median(seconds[name]):,.0f} | {ratio:.1f} |")
+    absent = [title for name, (title, _) in RASTERS.items() if name not in there]
+    return lines + [f"| {title} | not installed | |" for title in absent]
+
+
+def png(source: Path, *, rounds: int) -> list[str]:
+    """The size of the masks' PNGs, and how long Pillow takes to open one, beside other writers' PNGs."""
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        convert(source, scratch)
+        ours = [path.read_bytes() for path in sorted(Path(scratch, "masks").rglob("*.png"))]
+    masks = [decode_png(data) for data in ours]
+    files = {"polymask": ours}
+    for title, deflate in {"zlib, level 6": zlib.compress, **_isal()}.items():
+        files[title] = [_png(mask, deflate) for mask in masks]
+    seconds = {
+        title: [_timed(partial(_open_all, pngs)) for _ in range(rounds)] for title, pngs in files.items()
+    }
+    lines = ["| written by | mean bytes | Pillow opens one in | ÷ polymask's |", "|---|---:|---:|---:|"]
+    for title, pngs in files.items():
+        size, best = sum(map(len, pngs)) / len(pngs), min(seconds[title]) / len(pngs)
+        ratio = min(seconds[title]) / min(seconds["polymask"])
+        lines.append(f"| {title} | {size:,.0f} | {1e6 * best:,.0f} µs | {ratio:.2f} |")
+    return lines
+
+
+def _open_all(pngs: list[bytes]) -> None:
+    for data in pngs:
+        Image.open(BytesIO(data)).load()
+
+
+def _isal() -> dict[str, Callable[[bytes], bytes]]:
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return {}
+    return {"isal, level 1, as polymask did before": lambda data: isal_zlib.compress(data, 1)}
+
+
+def _png(mask: IndexMask, deflate: Callable[[bytes], bytes]) -> bytes:
+    """An ordinary PNG of 8 bits: no filter, and the rows deflated by a library."""
+    height, width = mask.shape
+    return png_file((height, width), (8, GRAY), deflate(np.pad(mask, ((0, 0), (1, 0))).tobytes()))
 
 
 def stages(source: Path) -> list[str]:
@@ -176,8 +251,9 @@ def dataloop(*, rounds: int) -> list[str]:
     record = ImageRecord(1, "a", frame, tuple(Instance(i, "cat", Polygon(r)) for i, r in enumerate(rings)))
 
     def ours() -> str:
-        (mask,) = label_masks(record)
-        return "data:image/png;base64," + base64.b64encode(encode_rgba(mask.mask, (255, 0, 0))).decode()
+        painted = solid(merge(spans_of([(i.shape,) for i in record.instances], frame), frame), 1, frame)
+        colors = np.array([(0, 0, 0, 0), (255, 0, 0, 255)], np.uint8)
+        return "data:image/png;base64," + base64.b64encode(encode_colors(painted, colors)).decode()
 
     def theirs() -> list[object]:
         kind = dtlpy.Segmentation

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CONTESTANTS = Path(__file__).with_name("contestants.py")
+RASTERS = Path(__file__).with_name("rasters.py")
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -43,12 +44,38 @@ def contestant_command(python: str, name: str, source: Path) -> list[str]:
     return [python, str(CONTESTANTS), name, str(source)]
 
 
+def warm(command: Sequence[str]) -> None:
+    """Run a command once, uncounted: its modules are compiled and its files are in memory, as for a user."""
+    once(command, cores=1)
+
+
+def environment() -> dict[str, str]:
+    """The environment of all contestants: Python keeps compiled modules, as it does unless told otherwise."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def rasterizing(python: str, name: str, source: Path) -> float:
+    """Seconds an instance of a library that only turns polygons to pixels."""
+    command = [python, str(RASTERS), name, str(source)]
+    told = subprocess.run(
+        command,
+        env=environment() | {"PYTHONPATH": str(RASTERS.parents[2])},
+        preexec_fn=lambda: _pin(1),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, instances = told.stdout.split()
+    return float(seconds) / int(instances)
+
+
 def once(command: Sequence[str], *, cores: int) -> tuple[float, int]:
     """Run a command into a new folder on so many cores; returns seconds and peak bytes."""
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         began = time.perf_counter()
         process = subprocess.Popen(
             [*command, str(Path(scratch) / "out")],
+            env=environment(),
             preexec_fn=lambda: _pin(cores),  # noqa: PLW1509 - there are no threads here
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -73,6 +100,8 @@ def compare(
 ) -> dict[str, Timing]:
     """Every command once a round, in turn, so that a slow minute of the machine hits all alike."""
     timings = {name: Timing() for name in commands}
+    for command in commands.values():
+        warm(command)
     for _ in range(rounds):
         for name, command in commands.items():
             seconds, memory = once(command, cores=(cores or {}).get(name, 1))

@@ -263,6 +263,8 @@ def test_painting_is_that_of_the_reference(
 
 numbers = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(0.0001, 10_000).map(repr),
+    st.integers(1, 10**19).map(lambda value: f"{value // 10**16}.{value % 10**16:016}"),
     st.integers(-(10**20), 10**20).map(str),
     st.decimals(-9999, 9999, places=3).map(str),
     st.sampled_from(["-0", "-0.0", "01", "1.", ".5", "1e400", "NaN", "null", '"1"', "9007199254740993"]),
@@ -291,6 +293,34 @@ def test_ordinary_rings_are_read_by_the_kernel() -> None:
     assert [[ring.tolist() for ring in rings] for rings in found or []] == [
         [[[510.66, 423.01], [-5.0, 424.0], [1.0, 1.0]], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]
     ]
+
+
+@compiled
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9007199254740993",  # halfway between two float64: to the even one
+        "9007199254740993.001",
+        "9007199254740992.999",
+        "0.30000000000000004",
+        "1234.5678901234567",
+        "9999999999999999999",
+        "0.9999999999999999999",
+        "-3.141592653589793238",
+    ],
+)
+def test_numbers_of_nineteen_digits_are_rounded_right(text: str) -> None:
+    """Tools that write each float64 in full are read by the kernel too, as the JSON library would."""
+    found = native_json.plain_rings([f"[[{text},1,2,3,4,5]]".encode()])
+    assert found is not None
+    assert found[0][0][0, 0] == float(text)
+
+
+@compiled
+@pytest.mark.parametrize("text", ["99999999999999999999", "0.99999999999999999999", "1e3", "-0", "01"])
+def test_other_numbers_are_left_to_the_json_library(text: str) -> None:
+    """Twenty digits, an exponent, a negative zero, or none at all."""
+    assert native_json.plain_rings([f"[[{text},1,2,3,4,5]]".encode()]) is None
 
 
 @compiled
@@ -324,10 +354,16 @@ def test_the_environment_chooses_the_kernel() -> None:
     assert "not 'fast'" in asked_for("fast").stderr
 
 
+TWINNED = ("center", "kernel", "overlaps", "packed", "painted", "runs")
+"""Tests of what is compiled; `python -m tests.trust nightly` runs the whole folder on the twin."""
+SLOW = "ten_thousand or seeded_part or thousands_of_labels or many_long_edges or environment"
+
+
 @pytest.mark.skipif(native.compiled is None, reason="this already is the numpy kernel")
 def test_the_reference_passes_the_same_tests() -> None:
-    """The raster and kernel tests hold under `POLYMASK_KERNEL=numpy` too."""
-    run = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", str(Path(__file__).parent)]
+    """The tests of what is compiled hold on the twin too; those that take it long are left to the night."""
+    files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in TWINNED]
+    run = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-k", f"not ({SLOW})", *files]
     done = subprocess.run(
         run, env={**os.environ, "POLYMASK_KERNEL": "numpy"}, capture_output=True, text=True, check=False
     )

@@ -227,3 +227,25 @@ def test_spans_that_do_not_fit_are_refused(
     whole = (np.array(part, np.int64) for part in numbers)
     with pytest.raises(ValueError, match="do not fit"):
         module.merge(np.array(spans, np.int32), np.array(cuts, np.int64), *whole, *frame, 0, -1, True, 9)
+
+
+@pytest.mark.skipif(native.compiled is None, reason="the twin goes row by row in any case")
+def test_more_spans_than_are_put_in_order_at_once_are_merged_band_by_band() -> None:
+    """A column of many rows, another over its right half, and a third that leaves every other row out."""
+    height = 900_000
+    rows = np.arange(height)
+    columns = [(rows, 0, 4), (rows, 2, 6), (rows[::2], 5, 7)]
+    spans = [np.stack([at, 0 * at + start, 0 * at + stop], axis=1) for at, start, stop in columns]
+    table_ = np.concatenate(spans).astype(np.int32)
+    cuts = np.cumsum([0, *(len(at) for at, _, _ in columns)])
+    numbers = [1, 2, 3]
+    scene = Scene(order=[0, 1, 2], values=numbers, labels=numbers, frame=(height, 9))
+    merged = merge(SpanTable(table_, cuts), scene)
+    assert merged.labeled == 6 * height + height // 2
+    assert merged.shares.tolist() == [[1, 2, 2, 2 * height], [2, 3, 3, height // 2]]
+    even = [[0, 2, 1], [2, 5, 2], [5, 7, 3]]
+    odd = [[0, 2, 1], [2, 6, 2]]
+    painted = merged.painted
+    found = np.stack([painted.start, painted.stop, painted.value], axis=1).reshape(-1, 5, 3)
+    assert (found == np.array([even + odd])).all()
+    assert (painted.row.reshape(-1, 5) == rows.reshape(-1, 2)[:, [0, 0, 0, 1, 1]]).all()

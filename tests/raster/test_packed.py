@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as arrays
 
 from polymask.errors import FormatError
 from polymask.model import BoolMask, Spans
-from polymask.raster.packed import are_set, flat_of, flat_of_mask, pack, set_pixels, united, unpack
+from polymask.raster.packed import are_set, flat_of, flat_of_mask, pack, painted_of, united, unpack
+from polymask.raster.painted import scan
 
 masks = arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))
 
@@ -19,9 +20,9 @@ masks = arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, min_side
 def test_what_was_packed_is_unpacked(mask: BoolMask) -> None:
     """Pixel by pixel, for any mask."""
     flat = unpack(pack(flat_of_mask(mask)), mask.size)
-    painted = np.zeros_like(mask)
-    set_pixels(painted, flat)
-    assert np.array_equal(painted, mask)
+    painted, scanned = painted_of(flat, mask.shape), scan(mask)
+    assert painted.frame == scanned.frame
+    assert all(map(np.array_equal, painted.arrays, scanned.arrays))
     assert are_set(mask, flat)
 
 

@@ -1,5 +1,6 @@
 """What each tier runs, part by part. A part is told by its name and makes one row."""
 
+import os
 import re
 import subprocess
 import sys
@@ -21,11 +22,16 @@ SEED = 20261121
 Part = Callable[[], Tally]
 
 
-def campaign(what: str, *arguments: str) -> Tally:
+def campaign(what: str, *arguments: str, **environment: str) -> Tally:
     """A campaign that is a program of its own; it ends with 0 where nothing was found."""
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     tally = Tally(what)
     wrong = (done.stdout[-1500:] + done.stderr[-1500:],) if done.returncode else ()
@@ -42,14 +48,14 @@ def runs(text: str) -> Iterator[int]:
     820
     """
     for match in re.finditer(
-        r"^([\d,]+) (?:runs|items|polygons|inputs|mutants|bugs|passed)\b", text, re.MULTILINE
+        r"^([\d,]+) (?:runs|items|polygons|masks|inputs|mutants|bugs|passed)\b", text, re.MULTILINE
     ):
         yield int(match[1].replace(",", ""))
 
 
-def passing(what: str, *arguments: str) -> Tally:
+def passing(what: str, *arguments: str, **environment: str) -> Tally:
     """Tests; each is a run."""
-    return campaign(what, "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *arguments)
+    return campaign(what, "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *arguments, **environment)
 
 
 def program(name: str, what: str, *arguments: str) -> dict[str, Part]:
@@ -114,7 +120,10 @@ NIGHTLY: dict[str, Part] = {
         "tests/dataloop/test_app_at_least_once.py",
     ),
     **program("tests.exact_campaign", "100,000 polygons against exact arithmetic", "100000"),
-    **program("tests.png_campaign", "10,000 nasty masks through three decoders", "10000"),
+    **program("tests.png_campaign", "10,000 nasty masks through three to five decoders", "10000"),
+    "twin": partial(
+        passing, "the raster's tests on the numpy kernel", "tests/raster", POLYMASK_KERNEL="numpy"
+    ),
     **program("tests.fuzz", "fuzz: 3,000 inputs a target", "--runs", "3000"),  # of 60: more does not fit
     **program("tests.seeded", "seeded bugs"),
 }

@@ -7,10 +7,11 @@ that show polygons can be added.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.deleted import Entry
@@ -75,7 +76,7 @@ def files_of(dest: Dest, entry: Entry) -> list[str]:
 
 def _earlier_files(dest: Dest, entry: Entry) -> Iterator[str]:
     yield from entry.get("files", {})
-    options = replace(dest.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+    options = dest.options.of_split(entry.get("split", DEFAULT_SPLIT))
     if not entry.get("labels"):
         for path in dest.layout.paths(entry["name"], options)[1:]:
             yield file_and_part(path)[0]
@@ -125,8 +126,7 @@ def contradicted(entry: Entry, drawn: Drawn) -> list[str]:
     return [label for label, digest in entry["labels"].items() if labels.get(label) != digest]
 
 
-@dataclass(frozen=True, slots=True)
-class UnmetOptions:
+class UnmetOptions(msgspec.Struct, frozen=True):
     """A function of an image's name and entry: how its stored mask fails to meet the options of a run."""
 
     dest: Dest

@@ -9,12 +9,12 @@ kept journal and backups in DEST itself, without digests.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
@@ -30,8 +30,7 @@ END = "end"
 RESTORED, CALLED_OFF = "restored", "called off"  # events: a deletion was undone, or never took place
 
 
-@dataclass(frozen=True, slots=True)
-class FileDeletion:
+class FileDeletion(msgspec.Struct, frozen=True):
     """A deletion of polygons from a file.
 
     Attributes:

@@ -3,8 +3,7 @@
 The manifest is written last, when all files that it lists are durable.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -42,13 +41,12 @@ from polymask.storage.safe_names import WORK
 from polymask.tally import Tally
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """Converted images: the sum of their outcomes, and by image name the lines and rows for the sink."""
 
-    tally: Tally = field(default_factory=Tally)
-    lines: dict[str, bytes] | Lines = field(default_factory=dict)  # of the manifest
-    rows: dict[str, bytes] = field(default_factory=dict)  # of the files that all images share
+    tally: Tally = msgspec.field(default_factory=Tally)
+    lines: dict[str, bytes] | Lines = {}  # of the manifest
+    rows: dict[str, bytes] = {}  # of the files that all images share
 
     def add(self, other: "Batch") -> None:
         """Add other images after these."""
@@ -197,23 +195,25 @@ class FolderSink:
         Raises:
             InputError: A file differs and may not be replaced.
         """
-        missing = []
-        same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
-        replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
         entry = self.state.entries.get(drawn.name, {})
+        stored_files = [self.root.read(path) for path, _ in drawn.files]
+        if not entry and all(data is None for data in stored_files):
+            for path, data in drawn.files:  # a new image, with nothing to follow or to remove
+                self.root.write(path, data)
+            return bool(drawn.files)
+        missing, same = [], getattr(self.dest.layout, "same", same_picture)
+        replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
         if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
             raise self._refusal(entry, drawn.mask, problem)
-        for path, data in drawn.files:
-            stored = self.root.read(path)
+        for (path, data), stored in zip(drawn.files, stored_files, strict=True):
             if stored is not None and same(stored, data):
                 continue
             if stored is not None and not replaceable:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self._refusal(entry, path, problem)
             missing.append((path, data))
-        is_anew = bool(entry) and self._is_anew(entry, source_sha256)
-        stale = stale_files(self.dest, entry, drawn) if is_anew else []
+        stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
         for path in stale:

@@ -1,10 +1,10 @@
 """The state of DEST at the start of a run: the manifest's entries, and traces of an unfinished run."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from polymask.conversion.dest.deletion_journal import read_log
 from polymask.storage.manifest import read_manifest
@@ -13,8 +13,7 @@ from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
 
 
-@dataclass(frozen=True, slots=True)
-class DestState:
+class DestState(msgspec.Struct, frozen=True):
     """The state of DEST at the start of a run.
 
     Attributes:
@@ -27,12 +26,12 @@ class DestState:
         unpruned: Why the masks of other images that are gone stay, by image name.
     """
 
-    entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    entries: Mapping[str, dict[str, Any]] = {}
     resumes: bool = False
     before: frozenset[str] | None = None
     has_deleted: bool = False
-    pruned: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    unpruned: Mapping[str, str] = field(default_factory=dict)
+    pruned: Mapping[str, dict[str, Any]] = {}
+    unpruned: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "DestState":

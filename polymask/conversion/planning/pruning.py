@@ -5,7 +5,9 @@ it by theirs. What is left of deleted polygons stays, whatever the source says.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import is_as_written
@@ -25,8 +27,7 @@ from polymask.storage.roots.object_store import ObjectRoot
 MOST_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Pruning:
+class Pruning(msgspec.Struct, frozen=True):
     """Takes the images that are gone from the annotations out of the state of DEST."""
 
     dest: Dest

@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from polymask.conversion.dest.deletion_journal import (
     JOURNAL,

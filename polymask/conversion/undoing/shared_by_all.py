@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from polymask.conversion.dest.check import LABELS, Dest
 from polymask.conversion.dest.deleted import Entry

@@ -113,8 +113,7 @@ class _Pictures:
         return self.source.frame(self.items[beside])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ItemPage(Page):
+class _ItemPage(Page, frozen=True, kw_only=True):
     """An item as an export has it: what is needed of its own JSON, and its annotations."""
 
     item: DataloopItem

@@ -73,7 +73,7 @@ def _deletes(mask: Mask, source: Mapping[str, Any]) -> bool:
 def _of_label(label: str, decision: Decision) -> list[ImageChange]:
     lines = []
     if decision.write:
-        pixels = int(decision.write.mask.sum())
+        pixels = decision.write.painted.pixels
         lines.append(ImageChange(f"write the mask of '{label}' ({pixels:,} px)", "masks to write"))
     if decision.retract:
         count = len(decision.retract)

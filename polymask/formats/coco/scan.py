@@ -8,7 +8,6 @@ reported with their place.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -66,8 +65,7 @@ class _Uncertain(Exception):
     """The file is not plain enough for the fast path: it must be read as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True):
     """The kernel's result for a file: the table's rows, and where the lists begin and end in the text."""
 
     rows: bytes
@@ -218,8 +216,7 @@ class _Reading:
             )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Records:
+class _Records(msgspec.Struct, frozen=True, eq=False):
     """Decodes records from a table's rows; `keys` are the ids of the table's labels."""
 
     table: InstanceTable

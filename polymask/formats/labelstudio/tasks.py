@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.formats.drawing.shapes import base64_bytes

@@ -49,8 +49,7 @@ class NotJson(Exception):
         return _BYTE.sub(f"(byte {self.byte - offset:.0f})", self.args[0])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class Rows(msgspec.Struct, frozen=True, eq=False):
     """A JSON list in a file: element i lies between `marks[i]` and `marks[i + 1]`."""
 
     file: Ranges

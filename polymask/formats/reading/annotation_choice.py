@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import msgspec
+
 from polymask.errors import InputError, unknown
 from polymask.validation import as_names, listed, part
 
@@ -20,8 +22,7 @@ NOBODY = "nobody that is told"
 _NO_STATUS = ("", "clear")  # dtlpy writes these to remove a status
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The origin of an annotation: its creator, its QA status, and the model of a prediction."""
 
     creator: str = ""

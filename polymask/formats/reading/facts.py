@@ -1,10 +1,9 @@
 """The facts on a format's documentation page; the pages are generated from these tables."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Where a format's files lie, which of their fields are read, and which are ignored.
 
     `read` are (field, meaning) pairs; `sample` is the file below `fixtures/` that the page shows.

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -61,8 +60,7 @@ class Frames(Protocol):
     def frame(self, name: str, *others: str, beside: str) -> Frame: ...  # noqa: D102
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(msgspec.Struct):
     """The context of a parser, and its notes on one page.
 
     A parser that returns no record sets `image` to the image's name, and either `image_left_out` to the
@@ -92,12 +90,12 @@ class Notes:
     options: ReadOptions
     refusals: Refusals
     pictures: Frames | None = None
-    unsupported: list[Skipped] = field(default_factory=list)
-    unchosen: list[Skipped] = field(default_factory=list)
-    remarks: Counter[str] = field(default_factory=Counter)
+    unsupported: list[Skipped] = []
+    unchosen: list[Skipped] = []
+    remarks: Counter[str] = msgspec.field(default_factory=Counter)
     declared: int = 0
     joined: int = 0
-    left_out: Counter[Reason] = field(default_factory=Counter)
+    left_out: Counter[Reason] = msgspec.field(default_factory=Counter)
     frame_unknown: bool = False
     image: str = ""
     image_left_out: str = ""

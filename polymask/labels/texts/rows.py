@@ -1,13 +1,13 @@
 """What every label file comes down to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from polymask.validation import Color
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelRows:
+class LabelRows(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a label file, not yet checked as a whole.
 
     `names` are the labels in the file's order; labels without `values` are numbered. `class_ids` are numbers
@@ -16,9 +16,9 @@ class LabelRows:
     """
 
     names: Sequence[str]
-    values: Mapping[str, int] = field(default_factory=dict)
-    colors: Mapping[str, Color] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, int] = {}
+    colors: Mapping[str, Color] = {}
+    aliases: Mapping[str, str] = {}
     class_ids: Sequence[int] = ()
     complete: bool = False
     background: int = 0

@@ -1,6 +1,6 @@
 """The facts on a layout's documentation page; the pages are made from these tables."""
 
-from dataclasses import dataclass
+import msgspec
 
 LABEL_MASKS = (
     "As label masks: `verify --source`, `compare` and `stats` see all pixels of each label, even those below "
@@ -14,8 +14,7 @@ SPLIT_LISTS = (
 """The lists of a layout that has no other place for splits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutFacts:
+class LayoutFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The files of a layout, the meaning of its values, and its limits.
 
     `files` and `values` are (name, meaning) pairs; `read_back` describes how `compare`, `verify` and

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from stat import S_ISDIR
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,8 +80,7 @@ class Folder:
             raise type(error)(f"{self.path / name}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskFolder:
+class MaskFolder(msgspec.Struct, frozen=True, kw_only=True):
     """The index masks of a folder.
 
     `masks` maps an image's name without suffix to the path of its mask; `decode` turns such a

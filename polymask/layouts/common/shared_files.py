@@ -1,8 +1,9 @@
 """Files that all images of a folder share, where earlier runs wrote some of the images."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from polymask.errors import FormatError
 from polymask.layouts import Drawn, Layout, LayoutOptions, picture_path
@@ -53,7 +54,7 @@ def as_stored(options: LayoutOptions, entry: Mapping[str, Any], layout: Layout) 
 
     They have its split, and the suffix of its picture's copy if the image's name has none.
     """
-    options = replace(options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+    options = options.of_split(entry.get("split", DEFAULT_SPLIT))
     name = str(entry.get("name", ""))
     if picture_suffix(name) or name in options.picture_suffixes:
         return options

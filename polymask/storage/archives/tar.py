@@ -3,16 +3,18 @@
 A tar that is packed as a whole (`.tar.gz`, `.tgz`, `.tar.bz2`, `.tar.xz`) is unpacked in memory.
 """
 
-import tarfile
 from functools import cached_property
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from polymask.errors import FormatError, InputError
 from polymask.limits import Limits
 from polymask.storage.archives.packing import head_of, packing_of, unpacked
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import member_path
+
+if TYPE_CHECKING:
+    import tarfile
 
 HEAD = 262  # bytes that suffice to recognize a tar
 _MAGIC = b"ustar"
@@ -43,6 +45,8 @@ class Tar:
     """
 
     def __init__(self, path: Location, limits: Limits) -> None:
+        import tarfile  # quick to start without
+
         self.path, self.limits = path, limits
         self.sizes: dict[str, int] = {}
         self._starts: dict[str, int] = {}
@@ -58,7 +62,7 @@ class Tar:
                 raise
             raise FormatError(f"a damaged tar: {error}", file=path) from None
 
-    def _add(self, member: tarfile.TarInfo) -> None:
+    def _add(self, member: "tarfile.TarInfo") -> None:
         name = member.name.removeprefix("./")
         path = member_path(self.path, name, names=self.sizes)
         if not member.isreg() or member.issparse():

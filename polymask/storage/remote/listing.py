@@ -1,13 +1,13 @@
 """A listing of the objects below a prefix of a store, requested once and then looked up."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
+
+class ObjectInfo(msgspec.Struct, frozen=True):
     """An object's size in bytes, and a stamp that changes with its content."""
 
     size: int

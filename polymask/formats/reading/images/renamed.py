@@ -1,7 +1,9 @@
 """Image names that are safe paths below DEST: derived here, for every format alike."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats.reading.contract import Annotations
@@ -58,8 +60,7 @@ def _refuse_nameless(annotations: Annotations, images: ImageNames) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Renamed:
+class Renamed(msgspec.Struct, frozen=True):
     """Decodes records and renames them; picklable, so that other processes can use it."""
 
     decode: Callable[[int], ImageRecord]

@@ -6,8 +6,10 @@ Tools store subsets in folders (Roboflow's `train/`, `valid/`, `test/`) or in a 
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
+
+import msgspec
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats.reading.content import Content
@@ -51,8 +53,7 @@ def with_splits(annotations: Annotations, subsets: Sequence[str]) -> Annotations
     return replace(annotations, subsets=splits if any(splits) else ())
 
 
-@dataclass(frozen=True, slots=True)
-class Subset:
+class Subset(msgspec.Struct, frozen=True):
     """The subset that a file holds: its split, and the folder that its images' names get."""
 
     split: str
@@ -84,7 +85,7 @@ def subsets_of_files(names: Sequence[str]) -> Sequence[Subset] | None:
     if len(subsets) < len(names) or len({subset.split for subset in subsets}) < len(names):
         return None
     while len({subset.folder.parts[0] for subset in subsets}) == 1:
-        subsets = [replace(subset, folder=PurePosixPath(*subset.folder.parts[1:])) for subset in subsets]
+        subsets = [Subset(s.split, PurePosixPath(*s.folder.parts[1:])) for s in subsets]
     return subsets
 
 

@@ -1,7 +1,6 @@
 """Pages: the text of one image's annotations, which may be a file or a row of a list."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -14,8 +13,7 @@ from polymask.storage.source_files import File
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One image's annotations: the file, the place in it, and the text there (None for the whole file).
 
     If one text describes several images, `part` says which of them the page is about.
