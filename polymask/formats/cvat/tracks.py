@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError
@@ -49,7 +49,10 @@ class Tracks:
         Raises `FormatError` where a frame with shapes has none.
         """
         names = _frames_among(pictures) if self.tracks else {}
-        images = {number: _element("image", id=str(number), name=name) for number, name in names.items()}
+        images = {
+            number: self.tracks[0].makeelement("image", {"id": str(number), "name": name})
+            for number, name in names.items()  # none without tracks
+        }
         for track in self.tracks:
             shapes = _shapes_of(track, path)
             if missing := sorted(shapes.keys() - names.keys()):
@@ -86,7 +89,7 @@ def _with_gaps(
         yield number, shape
         if shape.get("outside") != "1":
             for gap in ordered[bisect_right(ordered, number) : bisect_left(ordered, following)]:
-                yield gap, _element(GAP, id=track.get("id") or "")
+                yield gap, track.makeelement(GAP, {"id": track.get("id") or ""})
 
 
 def _frame_of(shape: "Element", path: Location) -> int:
@@ -94,9 +97,3 @@ def _frame_of(shape: "Element", path: Location) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise FormatError(f"a frame is a whole number, not {text[:20]!r}", file=path, place="track")
     return int(text)
-
-
-def _element(tag: str, **attributes: str) -> Any:
-    from xml.etree.ElementTree import Element  # made here, never parsed
-
-    return Element(tag, attributes)

@@ -1,13 +1,13 @@
 """What every label file comes down to."""
 
 from collections.abc import Mapping, Sequence
-
-import msgspec
+from dataclasses import dataclass, field
 
 from polymask.validation import Color
 
 
-class LabelRows(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRows:
     """The content of a label file, not yet checked as a whole.
 
     `names` are the labels in the file's order; labels without `values` are numbered. `class_ids` are numbers
@@ -16,9 +16,9 @@ class LabelRows(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     names: Sequence[str]
-    values: Mapping[str, int] = {}
-    colors: Mapping[str, Color] = {}
-    aliases: Mapping[str, str] = {}
+    values: Mapping[str, int] = field(default_factory=dict)
+    colors: Mapping[str, Color] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
     class_ids: Sequence[int] = ()
     complete: bool = False
     background: int = 0
