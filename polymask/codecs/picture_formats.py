@@ -51,6 +51,35 @@ def as_format(data: bytes, suffix: str, *, mode: str = "") -> bytes:
     return stored.getvalue()
 
 
+def require_frame(data: bytes, declared: Frame) -> None:
+    """Raise `InputError` for a picture that has another (height, width) than its annotations declare.
+
+    What is no picture that can be read has no size, and passes.
+    """
+    try:
+        with opened_picture(BytesIO(data), header=True) as picture:
+            frame = _frame_in(picture, declared)
+    except InputError:
+        return
+    _require(frame, declared)
+
+
+def _frame_in(picture: "Image.Image", declared: Frame) -> Frame:
+    """The (height, width) of a picture, turned on its side where that is what its annotations declare."""
+    is_sideways = is_turned(picture, declared) and orientation_of(picture) in SIDEWAYS
+    width, height = picture.size[::-1] if is_sideways else picture.size
+    return height, width
+
+
+def _require(frame: Frame, declared: Frame) -> None:
+    if frame != declared:
+        height, width = frame
+        raise InputError(
+            f"the picture is {height} × {width} px, its annotations are of {declared[0]} × {declared[1]}",
+            advice="name the folder of the right pictures with --images DIR, or leave --copy-images out",
+        )
+
+
 def cut_picture(
     data: bytes, suffix: str, *, declared: Frame, frame: Frame, mode: str = ""
 ) -> Callable[[Window], bytes]:
@@ -69,13 +98,7 @@ def cut_picture(
         (3, 1)
     """
     with opened_picture(BytesIO(data), header=True) as picture:
-        is_sideways = is_turned(picture, declared) and orientation_of(picture) in SIDEWAYS
-        height, width = picture.size if is_sideways else picture.size[::-1]
-        if (height, width) != declared:
-            raise InputError(
-                f"the picture is {height} × {width} px, its annotations are of {declared[0]} × {declared[1]}",
-                advice="name the folder of the right pictures with --images DIR, or leave --copy-images out",
-            )
+        _require(_frame_in(picture, declared), declared)
         whole = upright_in(picture, turned=is_turned(picture, declared))
         whole.load()
         profile = {"icc_profile": kept} if (kept := picture.info.get("icc_profile")) else {}

@@ -51,10 +51,16 @@ def _picture(plan: Plan, index: int, *, declared: Frame, frame: Frame) -> Callab
                 advice="choose another DEST",
             )
         return None
+    from polymask.codecs.picture_formats import (
+        as_format,
+        cut_picture,
+        require_frame,
+    )  # quick to start without
+
     data = _picture_bytes(plan, index)
+    require_frame(data, declared)
     if not suffix:
         return lambda _: data
-    from polymask.codecs.picture_formats import as_format, cut_picture  # quick to start without
 
     if options.is_reshaped:
         return cut_picture(data, suffix, declared=declared, frame=frame, mode=mode)

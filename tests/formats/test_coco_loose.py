@@ -256,3 +256,22 @@ def test_the_command_line_tells_what_was_read_loosely(tmp_path: Path, polymask_c
     assert "`iscrowd` is text in 1 annotations" in run.stdout
     assert "1 ids are text where others are numbers" in run.stdout
     assert masks(path)["a.jpg"].max() == 2
+
+
+def test_runs_alone_in_a_list_are_runs(tmp_path: Path) -> None:
+    """As COCO-Stuff 10k has them; a list of several is no one instance."""
+    runs = {"size": [6, 8], "counts": [7, 3, 38]}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(coco(annotations=rows({"segmentation": runs}, {}))))
+    plain = next(iter(open_annotations(path)))
+    path.write_text(json.dumps(coco(annotations=rows({"segmentation": [runs]}, {}))))
+    annotations = open_annotations(path)
+    listed = next(iter(annotations))
+    assert listed.instances[0].shape.counts.tolist() == plain.instances[0].shape.counts.tolist()
+    assert annotations.notes == ("1 segmentations are runs within a list",)
+    path.write_text(json.dumps(coco(annotations=rows({"segmentation": [runs, runs]}, {}))))
+    with pytest.raises(FormatError, match=r"segmentation: a list of 2 runs"):
+        list(open_annotations(path))
+    path.write_text(json.dumps(coco(annotations=rows({"segmentation": [{"counts": [1]}]}, {}))))
+    with pytest.raises(FormatError, match=r"segmentation\[0\]"):
+        list(open_annotations(path))

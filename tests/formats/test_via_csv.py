@@ -45,6 +45,16 @@ def test_rows_of_an_image_are_its_regions(folder: Path, head: str) -> None:
     assert (found == drawn("........", *[".11111.."] * 4, "......22")).all()
 
 
+def test_cells_parted_by_semicolons_are_the_same(folder: Path) -> None:
+    """As spreadsheets save them where a comma is decimal."""
+    text = rows((POLYGON, {"kind": "cat"}))
+    buffer = StringIO()
+    csv.writer(buffer, delimiter=";").writerows(csv.reader(StringIO(text)))
+    plain = masks(written(folder / "a.csv", text))["a.png"]
+    (folder / "a.csv").unlink()
+    assert (masks(written(folder / "b.csv", buffer.getvalue()))["a.png"] == plain).all()
+
+
 def test_labels_and_shapes_follow_via(folder: Path) -> None:
     """Several attributes have to be chosen from; points are listed."""
     point = {"name": "point", "cx": 1, "cy": 1}

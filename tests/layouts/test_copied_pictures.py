@@ -237,3 +237,25 @@ def test_lists_name_the_copies_of_earlier_runs_too(
         convert(path, tmp_path / "out", to=layout, images=tmp_path / "pictures", copy_images=True)
     text = (tmp_path / "out" / file).read_text()
     assert all(name in text for name in named)
+
+
+@pytest.mark.parametrize(
+    ("size", "orientation", "fails"), [((24, 16), 1, 1), ((8, 12), 6, 0), ((8, 12), 1, 1)]
+)
+def test_a_picture_of_another_size_than_its_mask_is_not_copied(
+    tmp_path: Path, size: tuple[int, int], orientation: int, fails: int
+) -> None:
+    """A pair of two sizes teaches nothing right; one that is shown turned is the annotated one."""
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 12, "height": 8}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[2, 2, 8, 2, 8, 6]]}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", size).save(tmp_path / "a.jpg", exif=exif)
+    report = convert(tmp_path / "a.json", tmp_path / "out", images=tmp_path, copy_images=True)
+    assert (report.failed, report.written) == (fails, 1 - fails)
+    assert all("its annotations are of 8 × 12" in failure.reason for failure in report.failures)
+    assert convert(tmp_path / "a.json", tmp_path / "masks").written == 1

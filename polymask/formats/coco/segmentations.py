@@ -1,6 +1,7 @@
 """COCO's segmentations, rings or runs by their type: checked first, decoded when they are painted."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -24,12 +25,15 @@ class _Rle(msgspec.Struct):
 
 
 FLAT_RING = "{count} segmentations are a ring that is not within a list"
+LISTED_RLE = "{count} segmentations are runs within a list"
 SHORT_PART = "{count} parts of fewer than 3 points are left out (--skip-invalid)"
 EMPTY_RING = "{count} rings have no point, and paint nothing"
 
 _ring = msgspec.json.Decoder(list[float])
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+_LISTED_OBJECT = re.compile(rb"\[\s*\{")
 _box = msgspec.json.Decoder(tuple[float, float, float, float])
 _SHORT = (2, 4)  # numbers of one point, of two
 _LEAST_BOX = len("null")  # bytes; four numbers in brackets take more
@@ -38,13 +42,28 @@ _LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
 
 
 def is_rle(segmentation: msgspec.Raw) -> bool:
-    """Whether a segmentation is runs."""
-    return bytes(memoryview(segmentation)[:1]) == b"{"
+    """Whether a segmentation is runs, or a list of them."""
+    return bytes(memoryview(segmentation)[:1]) == b"{" or _is_list_of_rle(segmentation)
+
+
+def _is_list_of_rle(segmentation: msgspec.Raw) -> bool:
+    return _LISTED_OBJECT.match(segmentation) is not None
 
 
 def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
     """The height and width of runs as written; raises `Malformed` for other values."""
-    return decode_json(segmentation, _rle).size
+    return _decoded_rle(segmentation).size
+
+
+def _decoded_rle(segmentation: msgspec.Raw) -> _Rle:
+    """Runs; also where they stand alone in a list, as in COCO-Stuff 10k."""
+    if not _is_list_of_rle(segmentation):
+        return decode_json(segmentation, _rle)
+    runs = decode_json(segmentation, _list)
+    if len(runs) != 1:
+        raise Malformed("$", f"a list of {len(runs)} runs, where one instance has one")
+    with inside("$[0]"):
+        return decode_json(runs[0], _rle)
 
 
 def omission(
@@ -106,6 +125,8 @@ def check_segmentation(
     with inside("$.segmentation"):
         if is_rle(segmentation):
             _runs(segmentation, frame)
+            if _is_list_of_rle(segmentation):
+                remarks[LISTED_RLE] += 1
             return True
         return bool(_checked_rings(segmentation, remarks, skip_parts=skip_parts))
 
@@ -172,7 +193,7 @@ def _rings_in(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[f
 
 
 def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
-    rle = decode_json(segmentation, _rle)
+    rle = _decoded_rle(segmentation)
     if frame == UNSIZED:  # compared later, with the picture's size
         frame = int(rle.size[0]), int(rle.size[1])
     if rle.size != frame:
