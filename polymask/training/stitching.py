@@ -84,14 +84,14 @@ def _stitched(tiles: Mapping[tuple[int, int], Array], frame: Frame | None) -> Ar
     shapes = {corner: tile.shape for corner, tile in tiles.items()}
     row_ends = _ends(rows, [shapes[row, columns[0]][0] for row in rows])
     column_ends = _ends(columns, [shapes[rows[0], column][1] for column in columns])
-    first = tiles[rows[0], columns[0]]
-    whole = np.zeros((row_ends[-1], column_ends[-1], *first.shape[2:]), first.dtype)
+    planes = shapes[rows[0], columns[0]][2:]
+    whole = np.zeros((row_ends[-1], column_ends[-1], *planes), np.result_type(*tiles.values()))
     for row, (top, bottom) in zip(rows, pairwise(row_ends), strict=True):
         for column, (start, stop) in zip(columns, pairwise(column_ends), strict=True):
             part = tiles[row, column][top - row : bottom - row, start - column : stop - column]
-            if part.shape[:2] != (bottom - top, stop - start):
+            if part.shape != (bottom - top, stop - start, *planes):
                 raise InputError(
-                    f"the tile at row {row}, column {column} has another size than its neighbors"
+                    f"the tile at {row}, {column} has another size than its neighbors, or other planes"
                 )
             whole[top:bottom, start:stop] = part
     _require_frame(whole, frame)

@@ -438,3 +438,18 @@ def test_a_slide_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     assert (report.written, len(lines(tmp_path / "out"))) == (1, 12)
     assert report.labels["cat"]["pixels"] == 14_000**2
     assert peak < 20 << 20
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(np.uint8, np.int64), (bool, np.float32), (np.int64, np.float64)]
+)
+def test_tiles_of_several_types_keep_every_value(first: type, second: type) -> None:
+    """A blank tile of small numbers does not cut off those of the others."""
+    tiles = {
+        "x_r00000_c00000": np.zeros((2, 2), first),
+        "x_r00000_c00002": np.full((2, 2), 300.75).astype(second),
+    }
+    whole = training.stitch(tiles)
+    assert (whole[:, 2:] == tiles["x_r00000_c00002"]).all()
+    with pytest.raises(InputError, match="or other planes"):
+        training.stitch({**tiles, "x_r00000_c00002": np.zeros((2, 2, 3), second)})
