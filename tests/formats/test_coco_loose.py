@@ -275,3 +275,28 @@ def test_runs_alone_in_a_list_are_runs(tmp_path: Path) -> None:
     path.write_text(json.dumps(coco(annotations=rows({"segmentation": [{"counts": [1]}]}, {}))))
     with pytest.raises(FormatError, match=r"segmentation\[0\]"):
         list(open_annotations(path))
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "note"),
+    [
+        ([[[1, 0], [4, 0], [4, 3], [1, 3]]], "1 segmentations have their points as pairs"),
+        ([["1", "0", "4", "0", "4.0", "3", "1", "3"]], "1 segmentations have their coordinates as text"),
+    ],
+)
+def test_rings_of_pairs_and_of_text_are_rings(segmentation: Any, note: str, tmp_path: Path) -> None:
+    """The same pixels as of plain numbers, and a note."""
+    plain = opened(tmp_path, annotations=rows({"segmentation": [[1, 0, 4, 0, 4, 3, 1, 3]]}, {}))
+    drawn = painted(plain)
+    annotations = opened(tmp_path, annotations=rows({"segmentation": segmentation}, {}))
+    assert painted(annotations) == drawn
+    assert annotations.notes == (note,)
+
+
+@pytest.mark.parametrize(
+    "ring", [["NaN", "0", "4", "0", "4", "3"], ["1,5", "0", "4", "0", "4", "3"], [[1, 2, 3]]]
+)
+def test_text_that_is_no_number_is_refused_with_its_place(ring: list[Any], tmp_path: Path) -> None:
+    """And triples are no points."""
+    with pytest.raises(FormatError, match=r"segmentation\[0\]\[0\]"):
+        opened(tmp_path, annotations=rows({"segmentation": [ring]}, {}))

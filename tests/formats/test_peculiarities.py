@@ -100,6 +100,7 @@ PAINTED: dict[str, Callable[[Path], Path]] = {
     "COCO Annotator: an annotation begun and left empty": changed(
         annotations=[ROW, ROW | {"id": 2, "segmentation": [], "bbox": [0, 0, 0, 0], "isbbox": False}]
     ),
+    "COCO: points in pairs": changed(annotations=[ROW | {"segmentation": [CORNERS]}]),
     "COCO: mark and CRLF": lambda folder: written(
         folder / "a.json", b"\xef\xbb\xbf" + json.dumps(coco(), indent=1).replace("\n", "\r\n").encode()
     ),
@@ -111,9 +112,6 @@ PAINTED: dict[str, Callable[[Path], Path]] = {
     "YOLO: a picture without labels": picture_without_labels,
 }
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "COCO: points in pairs": (
-        changed(annotations=[ROW | {"segmentation": [CORNERS]}]), r"segmentation\[0\]\[0\].*got `array`"
-    ),
     "COCO: nested once too deep": (
         changed(annotations=[ROW | {"segmentation": [[FLAT]]}]), r"segmentation\[0\]\[0\].*got `array`"
     ),
@@ -147,7 +145,9 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         cvat('<polygon label="cat" points="5.00,4.00;5.00,4.00"/>'), "at least 3 points, not 2"
     ),
     "YOLO: commas": (rows_of_yolo(f"0, {SHARES.replace(' ', ', ')}\n"), "not `class x y x y"),
-    "YOLO: a confidence at the end": (rows_of_yolo(f"0 {SHARES} 0.912\n"), "9 numbers after the class"),
+    "YOLO: a confidence at the end": (
+        rows_of_yolo(f"0 {SHARES} 0.912\n"), "9 numbers after the class.*predict without save_conf"
+    ),
     "YOLO: a box among polygons": (rows_of_yolo(f"0 {SHARES}\n0 .5 .5 .2 .2\n"), "--boxes paints boxes"),
 }  # fmt: skip
 

@@ -81,7 +81,11 @@ def test_a_damaged_picture_fails_its_image(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ("0 0.5 0.5 0.2 0.2", r"line 2: a box, not a polygon"),
-        ("0 0.5 0.5 0.2 0.2 0.1", "5 numbers after the class"),
+        ("0 0.5 0.5 0.2 0.2 0.1", "5 numbers after the class are no 3 or more pairs of x and y; correct"),
+        (
+            "0 0.1 0.1 0.2 0.2 0.3 0.1 1.5",
+            "7 numbers after the class are no 3 or more pairs of x and y; correct",
+        ),
         ("5 0.1 0.1 0.2 0.2 0.3 0.1", "no name in data.yaml, classes.txt or --labels has the id 5"),
         ("cat 0.1 0.1 0.2 0.2 0.3 0.1", "not `class x y"),
         ("0 0.1 0.1 nan 0.2 0.3 0.1", "nan is no share of the picture"),

@@ -48,8 +48,8 @@ FACTS = Facts(
         "A results list of polygons tells no image size, and is refused.",
         "A list, or a key of a record, that is there twice is refused.",
         "With `--skip-invalid`, a part of fewer than 3 points is left out of its object, and counted.",
-        "What tools write loosely (ids and `iscrowd` as text, a flat ring, `[[]]`) is read where it is "
-        "certain, and counted: see [names and numbers](../names.md).",
+        "What tools write loosely (ids and `iscrowd` as text, a flat ring, points as pairs, `[[]]`) "
+        "is read where it is certain, and counted: see [names and numbers](../names.md).",
         "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
         "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
     ),

@@ -3,7 +3,9 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -25,12 +27,16 @@ class _Rle(msgspec.Struct):
 
 
 FLAT_RING = "{count} segmentations are a ring that is not within a list"
+PAIRS = "{count} segmentations have their points as pairs"
+TEXT_NUMBERS = "{count} segmentations have their coordinates as text"
 LISTED_RLE = "{count} segmentations are runs within a list"
 SHORT_PART = "{count} parts of fewer than 3 points are left out (--skip-invalid)"
 EMPTY_RING = "{count} rings have no point, and paint nothing"
 
 _ring = msgspec.json.Decoder(list[float])
 _rings = msgspec.json.Decoder(list[list[float]])
+_rings_of_pairs = msgspec.json.Decoder(list[list[tuple[float, float]]])
+_rings_of_text = msgspec.json.Decoder(list[list[float]], strict=False)
 _rle = msgspec.json.Decoder(_Rle)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _LISTED_OBJECT = re.compile(rb"\[\s*\{")
@@ -180,16 +186,24 @@ def _checked_rings(
 
 
 def _rings_in(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[float]]:
-    """The rings of a segmentation; a flat list of coordinates, as VIA writes it, is one ring."""
+    """The rings of a segmentation, also in a spelling that is certain; raises `Malformed` for others."""
     try:
         return decode_json(segmentation, _rings)
     except Malformed as error:
-        try:
-            ring = _ring.decode(segmentation)
-        except msgspec.DecodeError:
-            raise error from None
-    remarks[FLAT_RING] += 1
-    return [ring]
+        for remark, read in _SPELLINGS.items():
+            with suppress(msgspec.DecodeError):
+                rings = read(segmentation)
+                if all(map(math.isfinite, chain.from_iterable(rings))):  # text may be "NaN"
+                    remarks[remark] += 1
+                    return rings
+        raise error from None
+
+
+_SPELLINGS: dict[str, Callable[[msgspec.Raw], list[list[float]]]] = {
+    FLAT_RING: lambda text: [_ring.decode(text)],  # as VIA writes it
+    PAIRS: lambda text: [list(chain.from_iterable(ring)) for ring in _rings_of_pairs.decode(text)],
+    TEXT_NUMBERS: _rings_of_text.decode,
+}
 
 
 def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:

@@ -191,10 +191,18 @@ def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes
     if len(numbers) == 4 and not boxes:
         raise Malformed("", "a box, not a polygon: 4 numbers after the class (--boxes paints boxes)")
     if len(numbers) != 4 and (len(numbers) < 6 or len(numbers) % 2):
-        raise Malformed("", f"{len(numbers)} numbers after the class are no 3 or more pairs of x and y")
+        raise Malformed("", _no_pairs(numbers))
     with inside(""):
         points = in_pixels(list(zip(numbers[::2], numbers[1::2], strict=True)), frame)
         return Instance(index, names[key], (_box(*points) if len(numbers) == 4 else polygon(points),))
+
+
+def _no_pairs(numbers: list[float]) -> str:
+    """Why numbers are no ring; predictions that were saved with `save_conf` end with a confidence."""
+    reason = f"{len(numbers)} numbers after the class are no 3 or more pairs of x and y"
+    if len(numbers) < 7 or len(numbers) % 2 == 0 or not 0 <= numbers[-1] <= 1:
+        return reason
+    return f"{reason}: the last looks like the confidence of a prediction; predict without save_conf"
 
 
 def _row(line: bytes) -> tuple[int, list[float]]:
