@@ -80,8 +80,9 @@ class Polygon:
 class Runs:
     """A COCO run-length encoding: the numbers of pixels off, on, off … down the columns of a frame.
 
-    `counts` is an int64 array whose sum is height × width. Raises `GeometryError`
-    for another sum, and for a negative count.
+    `counts` is an int64 array whose sum is height × width; `cut` is how many pixels of the bitmap that the
+    runs were made of lay outside the frame, and plays no part in comparisons. Raises `GeometryError` for
+    another sum, and for a negative count.
     Source: pycocotools, `maskApi.h` (column-major order, first count is of zeros).
 
     Examples:
@@ -94,8 +95,9 @@ class Runs:
 
     counts: NDArray[np.int64]
     frame: Frame
+    cut: int = field(default=0, repr=False)
 
-    def __init__(self, counts: ArrayLike, frame: Frame) -> None:
+    def __init__(self, counts: ArrayLike, frame: Frame, *, cut: int = 0) -> None:
         numbers = np.asarray(counts)
         height, width = as_frame(frame)
         if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
@@ -109,6 +111,7 @@ class Runs:
         array.flags.writeable = False
         object.__setattr__(self, "counts", array)
         object.__setattr__(self, "frame", (height, width))
+        object.__setattr__(self, "cut", cut)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Runs):

@@ -117,6 +117,9 @@ def findings_of(
 
 def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
     if isinstance(instance.shape, Runs):
+        if cut := instance.shape.cut:
+            message = f"its bitmap reaches outside the image: {cut:,} px are cut off"
+            yield Finding("out-of-frame", record.name, instance.id, message)
         return
     rings = [ring for polygon in instance.shape for ring in polygon.rings]
     drawn = spans_of([(polygon,) for polygon in instance.shape], record.frame)

@@ -27,7 +27,7 @@ FINDING_KINDS = {
     "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
     "self-touch": "a ring meets itself without crossing",
     "duplicate-point": "a point repeats the one before it",
-    "out-of-frame": "points lie outside the image; what lies outside is clipped",
+    "out-of-frame": "points or pixels lie outside the image; what lies outside is clipped",
     "zero-area": "a ring encloses nothing, and paints nothing",
     "tiny-part": "a ring encloses no pixel center, and paints nothing",
     "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import FormatError, LabelMap, read
+from polymask import FormatError, LabelMap, check, read
 from polymask.formats import ReadOptions, open_annotations
 from tests.support.formats import masks, written
 from tests.support.oracles import drawn
@@ -213,6 +213,13 @@ def test_a_mask_that_was_moved_keeps_its_pixels(
     expected = np.zeros((10, 16), bool)
     expected[row + 2 : row + 4, column + 4 : column + 7] = pixels
     assert (mask(tmp_path, moved) == expected[2:8, 4:12]).all()
+
+
+def test_check_lists_a_mask_that_reaches_outside(tmp_path: Path) -> None:
+    """Also where it is a part of a group."""
+    at = [shape("mask", [[x, 1], [x + 1, 1]], mask=png(np.ones((1, 2), bool)), group_id=1) for x in (2, 7)]
+    (finding,) = check(written(tmp_path / "a.json", document(*at)))
+    assert (finding.kind, finding.message.partition(": ")[2]) == ("out-of-frame", "1 px are cut off")
 
 
 def test_a_mask_in_a_box_of_whole_pixels_fits_it(tmp_path: Path) -> None:

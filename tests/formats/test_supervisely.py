@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import FormatError, LabelMap, index_mask
+from polymask import FormatError, LabelMap, check, index_mask
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.supervisely import FACTS
 from tests.support.formats import masks, written
@@ -53,6 +53,16 @@ def test_bitmaps_lie_at_their_origin(tmp_path: Path, mode: str) -> None:
     objects = [one("bitmap", bitmap={"data": packed(array), "origin": origin}) for origin in ([2, 1], [7, 5])]
     expected = drawn("........", "..#.....", "..##....", "........", "........", ".......#")
     assert (masks(written(tmp_path / "a.png.json", document(*objects)))["a.png"] == expected).all()
+
+
+def test_check_lists_a_bitmap_that_reaches_outside(tmp_path: Path) -> None:
+    """By the pixels that are cut off; where only its empty pixels lie outside, nothing is lost."""
+    shape = np.array([[1, 0], [1, 1]], bool)
+    objects = [one("bitmap", bitmap={"data": packed(shape), "origin": at}) for at in ([7, 5], [6, 4], [8, 0])]
+    upper = one("bitmap", bitmap={"data": packed(np.array([[1], [0]], bool)), "origin": [0, 5]})
+    path = written(tmp_path / "a.png.json", document(*objects, upper))
+    lost = [finding.message for finding in check(path) if finding.kind == "out-of-frame"]
+    assert lost == [f"its bitmap reaches outside the image: {px} px are cut off" for px in (2, 3)]
 
 
 def test_classes_come_from_meta(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -128,11 +129,12 @@ def _draw_segment(mask: BoolMask, start: Point, stop: Point, radius: float) -> N
 def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
     """The runs of a bool crop whose upper left pixel is at (column, row) `corner` of a frame.
 
-    Pixels outside the frame are cut off.
+    Pixels outside the frame are cut off, and counted.
 
     Examples:
-        >>> crop_runs(np.ones((2, 2), bool), (1, -1), (2, 3)).counts.tolist()
-        [2, 1, 1, 1, 1]
+        >>> runs = crop_runs(np.ones((2, 2), bool), (1, -1), (2, 3))
+        >>> runs.counts.tolist(), runs.cut
+        ([2, 1, 1, 1, 1], 2)
     """
     height, width = frame
     left, top = min(corner[0], width), min(corner[1], height)
@@ -143,7 +145,8 @@ def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
     padded[:, 1:-1] = visible
     column, row = np.nonzero(np.diff(padded, axis=1))
     edges = (column + max(0, left)) * height + row + max(0, top)
-    return Runs(np.diff(np.concatenate(([0], edges, [height * width]))), frame)
+    cut = np.count_nonzero(crop) - np.count_nonzero(visible) if visible.size < crop.size else 0
+    return Runs(np.diff(np.concatenate(([0], edges, [height * width]))), frame, cut=int(cut))
 
 
 def united(shapes: Sequence[Shape], frame: Frame) -> Shape:
@@ -154,7 +157,8 @@ def united(shapes: Sequence[Shape], frame: Frame) -> Shape:
     mask = np.zeros(frame, bool)
     for spans in spans_of(shapes, frame):
         paint(mask, spans, 1)
-    return to_runs(mask)
+    cut = sum(shape.cut for shape in shapes if isinstance(shape, Runs))
+    return replace(to_runs(mask), cut=cut)
 
 
 def base64_bytes(text: str) -> bytes:
