@@ -48,6 +48,7 @@ CORNERS = 4
 POLYGONS = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
 DRAWN = (*POLYGONS, "rectangle", "circle", "line", "linestrip", "point", "points")
 SOLID = ("cuboid", "cuboid2d")
+NUMBERS = "{count} labels are numbers, and were read as text"
 REPEATED = "{count} shapes of two points have one of them several times"
 
 FACTS = Facts(
@@ -104,7 +105,7 @@ class _File(msgspec.Struct):
 
 
 class _Shape(msgspec.Struct):
-    label: str
+    label: str | int
     points: list[Point]
     shape_type: str | None = "polygon"
     group_id: int | str | None = None
@@ -136,14 +137,17 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     groups: dict[int, Any] = {}
 
     def make(index: int, shape: _Shape) -> ReadAnnotation:
-        if not shape.label:
+        if shape.label == "":
             raise Malformed("$.label", "the label is empty")
-        groups[index] = (shape.label, shape.group_id) if shape.group_id is not None else index
+        if isinstance(shape.label, int):
+            notes.remarks[NUMBERS] += 1
+        label = str(shape.label)
+        groups[index] = (label, shape.group_id) if shape.group_id is not None else index
         if shape.shape_type in SOLID:
             return Omitted("unsupported", "a cuboid is no area of the picture", f"shape {index}")
         if shape.holes or shape.inner_points:
             notes.remarks[HOLES] += 1
-        return Instance(index, shape.label, _shape_of(shape, frame, notes))
+        return Instance(index, label, _shape_of(shape, frame, notes))
 
     instances = notes.make_instances(file.shapes, _Shape, "$.shapes", make)
     grouped = _united_groups(instances, groups, frame)

@@ -75,6 +75,20 @@ def test_points_that_are_there_twice_are_counted(tmp_path: Path) -> None:
         mask(tmp_path, shape("rectangle", [[1, 1], [4, 3], [4, 1]]))
 
 
+def test_a_label_that_is_a_number_is_its_text(tmp_path: Path) -> None:
+    """It groups with the same text; the note counts it. No label, or a fraction, is refused."""
+    ring = [[1, 1], [4, 1], [4, 3]]
+    number, text = (shape("polygon", ring, group_id=1) | {"label": label} for label in (0, "0"))
+    annotations = open_annotations(written(tmp_path / "a.json", document(number, text)))
+    assert (annotations.used, annotations.notes) == (
+        {"0": 1},
+        ("1 labels are numbers, and were read as text",),
+    )
+    for label in (None, 1.5, True):
+        with pytest.raises(FormatError, match=r"shapes\[0\]\.label"):
+            mask(tmp_path, number | {"label": label})
+
+
 def test_lines_of_base64_may_be_broken(tmp_path: Path) -> None:
     """As MIME breaks them; the picture tells the size all the same."""
     text = png(np.zeros((6, 8), np.uint8))
