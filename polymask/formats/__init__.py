@@ -147,7 +147,26 @@ def _read(
         return _with_local_names(annotations, content.path, options)
     except FormatError as error:
         error.message += _looks_like(content, format_name)
-        raise error from None
+        raise error if format_name or not module else _about_strange_file(error, content, module) from None
+
+
+def _about_strange_file(error: FormatError, content: Content, module: Format) -> FormatError:
+    """The error; where it is about a file of another format than the folder's, it says so."""
+    names = () if content.place.is_file or content.place.zip else content.place.names
+    for name in names:
+        if str(content.path / name) == error.file:
+            if other := _other_format(Content(content.place.file(name)), module):
+                error.message += f" (it looks like {other}, the folder like {module.FACTS.title})"
+                rest = "leave it out of the folder's with --skip-invalid"
+                return error.within(advice=f"name {error.file} as SOURCE to convert it apart, and {rest}")
+    return error
+
+
+def _other_format(file: Content, module: Format) -> str | None:
+    """The format that a file shows where it is not the module's."""
+    with suppress(FormatError):
+        return None if module.sniff(file) else sniffed(file)
+    return None
 
 
 def _archives(content: Content, format_name: str | None) -> list[Content]:

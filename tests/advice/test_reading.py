@@ -85,6 +85,18 @@ def test_of_several_files_of_a_format_one_is_named(case: Case) -> None:
     case.works("convert", case.folder / "a.json", case.out)
 
 
+@follows("formats: name {error.file} as SOURCE")
+def test_a_file_of_another_format_in_a_folder_is_converted_apart(case: Case) -> None:
+    """A folder of labelme's files, and one of COCO."""
+    shutil.copy(FIXTURES / "labelme/boat.json", case.folder / "a.json")
+    source = case.write("i.json", coco())
+    done = case.fails("convert", case.folder, case.out, told="it looks like coco, the folder like labelme")
+    assert done.error
+    assert str(source) in done.error.advice
+    case.works("convert", source, case.out)
+    case.works("convert", case.folder, case.out.with_name("rest"), "--skip-invalid")
+
+
 @follows("formats: leave them out")
 def test_choices_among_datasets_annotations_are_left_out_elsewhere(case: Case) -> None:
     """A COCO file has no status."""
