@@ -153,12 +153,11 @@ def _read(
 def _about_strange_file(error: FormatError, content: Content, module: Format) -> FormatError:
     """The error; where it is about a file of another format than the folder's, it says so."""
     names = () if content.place.is_file or content.place.zip else content.place.names
-    for name in names:
-        if str(content.path / name) == error.file:
-            if other := _other_format(Content(content.place.file(name)), module):
-                error.message += f" (it looks like {other}, the folder like {module.FACTS.title})"
-                rest = "leave it out of the folder's with --skip-invalid"
-                return error.within(advice=f"name {error.file} as SOURCE to convert it apart, and {rest}")
+    name = next((name for name in names if str(content.path / name) == error.file), None)
+    if name and (other := _other_format(Content(content.place.file(name)), module)):
+        error.message += f" (it looks like {other}, the folder like {module.FACTS.title})"
+        rest = "leave it out of the folder's with --skip-invalid"
+        return error.within(advice=f"name {error.file} as SOURCE to convert it apart, and {rest}")
     return error
 
 
