@@ -15,7 +15,7 @@ from polymask.formats.selection import open_chosen
 from polymask.labels.as_label_map import Labels
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
-from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Skipped, Spans
+from polymask.model import Finding, Frame, ImageRecord, Instance, Ring, Runs, Skipped, Spans
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
@@ -25,6 +25,7 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 
+_TINY = 16  # px; in a smaller image, one pixel may be an object
 _SAME_SIZE = {
     2: "mirrored",
     3: "upside down",
@@ -136,7 +137,15 @@ def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
         for kind, (is_odd, message) in oddities.items():
             if is_odd:
                 yield Finding(kind, record.name, instance.id, message)
+    if rings and _are_shares(rings, record.frame):
+        message = "all points lie between 0 and 1: shares of the image's sides, not pixels?"
+        yield Finding("shares", record.name, instance.id, message)
     yield from _of_parts(record, instance, drawn)
+
+
+def _are_shares(rings: Sequence[Ring], frame: Frame) -> bool:
+    """Whether rings are shares of the sides of an image, by all likelihood."""
+    return min(frame) > _TINY and not any(outside(ring, (1, 1)) for ring in rings)
 
 
 def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -> Iterator[Finding]:

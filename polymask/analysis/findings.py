@@ -28,6 +28,7 @@ FINDING_KINDS = {
     "self-touch": "a ring meets itself without crossing",
     "duplicate-point": "a point repeats the one before it",
     "out-of-frame": "points or pixels lie outside the image; what lies outside is clipped",
+    "shares": "all points lie between 0 and 1, in a larger image: shares of its sides, not pixels?",
     "zero-area": "a ring encloses nothing, and paints nothing",
     "tiny-part": "a ring encloses no pixel center, and paints nothing",
     "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",

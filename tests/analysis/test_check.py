@@ -45,6 +45,23 @@ def test_findings_of_rings_drawn_by_hand(
     assert found(coco_file(**with_rings(*rings))) == [(kind, 5) for kind in kinds]
 
 
+@pytest.mark.parametrize(
+    ("side", "ring", "is_found"),
+    [
+        (40, [0.2, 0.2, 0.8, 0.2, 0.8, 1], True),
+        (40, [0.2, 0.2, 1.1, 0.2, 0.8, 1], False),
+        (16, [0.2, 0.2, 0.8, 0.2, 0.8, 1], False),
+    ],
+)
+def test_shares_instead_of_pixels_are_found(
+    coco_file: Write, side: int, ring: list[float], is_found: bool
+) -> None:
+    """In an image of more than 16 px, where all points lie in its first pixel."""
+    images = [{"id": 1, "file_name": "a.jpg", "height": side, "width": side}]
+    kinds = [kind for kind, _ in found(coco_file(images=images, **with_rings(ring)))]
+    assert ("shares" in kinds) == is_found
+
+
 def test_duplicate_ids_and_invalid_records_are_findings(coco_file: Write) -> None:
     """`check` never stops at them."""
     good = coco()["annotations"]
