@@ -1,6 +1,7 @@
 """Finds oddities in annotations before they cost anything."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Unpack
 
 from polymask.analysis.check_labels import of_labels
@@ -114,6 +115,18 @@ def findings_of(
         yield from _of_instance(record, instance)
     if images is not None:
         yield from _of_picture(annotations, index, record, limits or Limits())
+    elif _lies_beside(annotations, index):  # nobody named pictures: what they lack is not asked
+        beside = _of_picture(annotations, index, record, limits or Limits())
+        yield from (finding for finding in beside if finding.kind == "size-mismatch")
+
+
+def _lies_beside(annotations: Annotations, index: int) -> bool:
+    """Whether an image's picture lies on the disk where its format keeps pictures."""
+    try:
+        file = annotations.picture_file(index)
+    except InputError:  # several pictures may be meant
+        return False
+    return file is not None and isinstance(file.path, Path) and not file.place.zip
 
 
 def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:

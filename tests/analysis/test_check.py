@@ -137,3 +137,13 @@ def test_a_large_picture_is_measured_by_its_header(
     images = picture(tmp_path / "pictures", (8, 6))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
     assert found(coco_file(), images=images) == []
+
+
+def test_a_picture_of_another_size_beside_the_annotations_is_found(coco_file: Write) -> None:
+    """Also where nobody names the pictures; that it is missing or damaged is not asked then."""
+    path = coco_file()
+    assert found(path) == []
+    (path.parent / "a.jpg").write_bytes(b"no picture")
+    assert found(path) == []
+    Image.new("RGB", (12, 6)).save(path.parent / "a.jpg")
+    assert found(path) == [("size-mismatch", None)]
