@@ -82,6 +82,8 @@ def _rows(content: Content) -> Iterator[tuple[int, tuple[str, ...]]]:
     assert header
     above = text.count(b"\n", 0, header.end())
     columns = [name.strip() for name in header[1].decode().split(",")]
+    if missing := [name for name in COLUMNS if name not in columns]:
+        raise FormatError(f"no column '{missing[0]}'", file=content.path, place="# CSV_HEADER")
     places = [columns.index(name) for name in COLUMNS]
     for line, row in csv_rows(text[header.end() :].decode(), content.path):
         number = above + line
