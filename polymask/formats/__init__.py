@@ -151,10 +151,13 @@ def _read(
 
 
 def _about_strange_file(error: FormatError, content: Content, module: Format) -> FormatError:
-    """The error; where it is about a file of another format than the folder's, it says so."""
+    """The error; where it is about a record of a file of another format, it says so.
+
+    An error without a place is about the file as a whole, and has its own way out.
+    """
     names = () if content.place.is_file or content.place.zip else content.place.names
     name = next((name for name in names if str(content.path / name) == error.file), None)
-    if name and (other := _other_format(Content(content.place.file(name)), module)):
+    if name and error.place and (other := _other_format(Content(content.place.file(name)), module)):
         error.message += f" (it looks like {other}, the folder like {module.FACTS.title})"
         rest = "leave it out of the folder's with --skip-invalid"
         return error.within(advice=f"name {error.file} as SOURCE to convert it apart, and {rest}")
