@@ -115,7 +115,10 @@ def test_somebody_without_rights_and_home(tmp_path: Path) -> None:
     with_rights.mkdir(mode=0o777)
     with_rights.chmod(0o777)
     try:
-        command = [sys.executable, "-c", SOMEBODY, str(SAMPLE), str(tmp_path / "warm"), str(with_rights)]
+        source = with_rights / "instances.json"  # the checkout may be somebody's alone
+        source.write_bytes(SAMPLE.read_bytes())
+        source.chmod(0o644)
+        command = [sys.executable, "-c", SOMEBODY, str(source), str(tmp_path / "warm"), str(with_rights)]
         nowhere = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
         done = subprocess.run(command, env=nowhere, cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
