@@ -369,13 +369,13 @@ def test_a_damaged_journal_restores_nothing_and_says_so(world: World, item: str,
 
 
 def test_many_polygons_cost_two_calls_each(world: World, journal: Path) -> None:
-    """First all items and masks are listed, and the item's polygons; each is then posted and read back."""
+    """Items, masks and the item's polygons are listed, these at the end too; each is posted and read back."""
     world.add_item("/0.png", *(segment("cat", ring(n, n, n + 3, n + 3)) for n in range(8)))
     world.convert(journal)
     calls = len(world.emulator.audit)
     world.restore(journal)
     asked = [entry.path for entry in world.emulator.audit[calls:] if "/datasets/query" not in entry.path]
-    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 3 + 2 * 8
+    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 4 + 2 * 8
 
 
 def test_a_lost_journal_is_told(world: World, item: str, journal: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs.undoing.restoration import restore_dataset
 from polymask.dataloop.jobs.verification import verify_dataset
 from polymask.in_place.job import ProvenOptions
 from tests.dataloop.test_interruptions import ALL, everything
@@ -130,3 +131,32 @@ def test_finished_items_cost_a_call_for_a_thousand_masks(world: World, tmp_path:
     assert world.convert(delete_source=False).images == 0
     asked = [entry for entry in world.emulator.audit[calls:] if entry.path.endswith("/query")]
     assert len([entry for entry in asked if entry.body.get("resource") == "annotations"]) == 1
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_two_restorations_at_once_put_each_polygon_back_once(world: World, journal: Path, calls: int) -> None:
+    """Whoever ends last takes back what both have put back; so does the next, of an earlier build's."""
+    item = world.add_item("/0.png", *ALL)
+    world.convert(journal)
+    entered = []
+
+    def overtake() -> None:
+        if not entered:
+            entered.append(True)
+            restore_dataset(URL, journal=journal)
+
+    world.before("POST", "/annotations", calls, overtake)
+    with world.connected():
+        assert restore_dataset(URL, journal=journal).failures == []
+    assert entered
+    assert len(world.of_type("segment")) == len(ALL)
+    copy = strip(world.of_type("segment")[0])
+    world.emulator.add_annotation(
+        item, {key: copy[key] for key in ("type", "label", "coordinates", "metadata")}
+    )
+    with world.connected():
+        report = restore_dataset(URL, journal=journal)
+    assert any(
+        "1 polygon that another restoration put back too was taken back" in note for note in report.notes
+    )
+    assert len(world.of_type("segment")) == len(ALL)

@@ -13,6 +13,7 @@ from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item
 from polymask.limits import Limits
 from polymask.model import Instance
+from polymask.provenance.claims import has_details, same_label
 from polymask.provenance.digest import geometry_sha256
 from polymask.validation import Json
 
@@ -72,3 +73,12 @@ def version_of(row: Json, item: Item) -> Version | None:
     except (Malformed, GeometryError):
         return None
     return Version(geometry_sha256(instance.shape), instance.label, details_of(row))
+
+
+def is_same_version(row: Json, other: Json, item: Item) -> bool:
+    """Whether two rows are a polygon of one geometry and label, with the same details."""
+    version, another = version_of(row, item), version_of(other, item)
+    if version is None or another is None:
+        return version is another
+    is_same = version.sha256 == another.sha256 and same_label(version.label, another.label)
+    return is_same and has_details({"details_sha256": "", **version.details}, another.details)

@@ -89,6 +89,26 @@ class PuttingBack:
         self._listed[1].extend(arrived)
         return str(arrived[0]["id"]) if arrived else ""
 
+    def take_back_doubles(self, item: Item) -> int:
+        """Delete what another restoration at the same time put back as well, and tell how many that were.
+
+        Of equal polygons the first is kept, whichever restoration looks; one that another is linked to stays.
+        """
+        rows = sorted(self.polygons(item), key=lambda row: str(row["id"]))
+        parents = {str(part(row, "metadata", "system").get("parentId") or "") for row in rows}
+        first: dict[str, Json] = {}
+        doubles = [
+            str(row["id"])
+            for row in rows
+            if (key := original_id(row))
+            and (kept := first.setdefault(key, row)) is not row
+            and _content(kept) == _content(row)
+            and str(row["id"]) not in parents
+        ]
+        for double in doubles:
+            self.client.delete(double)
+        return len(doubles)
+
 
 def posted(backup: Mapping[str, Any], item_id: str, key: str, *, parent: str | None = None) -> Json:
     """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""

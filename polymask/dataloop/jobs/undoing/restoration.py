@@ -6,7 +6,7 @@ they are put back into the copy too.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from polymask.dataloop.jobs.run import Dataset, every_item, open_dataset
 from polymask.dataloop.jobs.undoing.backups import Backups, Datasets, among_last
 from polymask.dataloop.reading.claims import Claimed
 from polymask.dataloop.reading.deletions import absent, claimed_deletions
-from polymask.dataloop.reading.polygons import version_of
+from polymask.dataloop.reading.polygons import is_same_version
 from polymask.dataloop.service.lookup import refuse_missing_folder
 from polymask.dataloop.service.restoring import (
     Deleted,
@@ -37,7 +37,6 @@ from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress, reported
-from polymask.provenance.claims import has_details, same_label
 from polymask.results import Report
 from polymask.validation import Json
 from polymask.wording import counted
@@ -92,6 +91,7 @@ class _Restoration:
         self._pending: set[DeletionKey] = set()  # what no restoration has undone
         self._claimed = {claim.place for claim in self.claims}
         self._gone: Counter[Item] = Counter()  # polygons of items that are gone
+        self._seen: dict[str, Item] = {}  # items whose polygons are there
 
     def polygons(self) -> list[Deleted]:
         """Everything that may be put back, parents first.
@@ -125,6 +125,8 @@ class _Restoration:
             if present is None and polygon.place in self._outdated | self._uncalled:
                 return  # edited before its last deletion, and told as lost; or there, under the copy's own id
             self.report.images += 1
+            if not self.report.dry_run:
+                self._seen[polygon.item.id] = polygon.item
             if present is None and self._is_undone(polygon):
                 self._skip(polygon, "was erased since it was put back, and is not put back again")
             elif present is None:
@@ -133,13 +135,13 @@ class _Restoration:
                 self._see(polygon, present)
         except PolymaskError as error:  # its picture may be gone; the others can be put back
             reason = str(error).removeprefix(f"{polygon.item.name}: ")
-            reason = f"polygon {polygon.key} could not be put back: {reason}"
-            self.report.failures.append(Skipped(polygon.item.name, reason))
-            self.report.exit_code = max(self.report.exit_code, error.exit_code)
+            self._fail(polygon.item, f"polygon {polygon.key} could not be put back: {reason}", error)
 
     def finished(self) -> Report:
         """The report, with what could not be put back."""
         report, dataset = self.report, self.dataset
+        for item in self._seen.values():
+            self._take_back_doubles(item)
         places = looked_in(dataset.client, dataset.raw, self.journal)
         tell_of_lost(report, dataset.url, self._lost, journals=places)
         for item, count in self._gone.items():
@@ -208,6 +210,22 @@ class _Restoration:
             self.report.notes.append(f"{counted(others, 'polygon')} of another dataset's items left alone")
         return [polygon for polygon in polygons if here[polygon.item.id]]
 
+    def _take_back_doubles(self, item: Item) -> None:
+        try:
+            doubles = self._putting.take_back_doubles(item)
+        except PolymaskError as error:  # the next restoration takes them back
+            self._fail(item, str(error).removeprefix(f"{item.name}: "), error)
+            return
+        if doubles:
+            self.report.notes.append(
+                f"{item.name}: {counted(doubles, 'polygon')} that another restoration put back too "
+                f"{'was' if doubles == 1 else 'were'} taken back"
+            )
+
+    def _fail(self, item: Item, reason: str, error: PolymaskError) -> None:
+        self.report.failures.append(Skipped(item.name, reason))
+        self.report.exit_code = max(self.report.exit_code, error.exit_code)
+
     def _put_back(self, polygon: Deleted) -> None:
         """Put back a polygon that is not there, or see whether it could be."""
         item, parent = polygon.item, self._now.get(self._meant.get(polygon.parent, ("", "")))
@@ -234,7 +252,7 @@ class _Restoration:
         ):
             # A restoration was stopped after it put this back, and before its note.
             polygon.journal.note("restored", polygon.item.id, ids=[polygon.backup["id"]], now=[present["id"]])
-        if polygon.place not in self._outdated and _is_same(polygon, present):
+        if polygon.place not in self._outdated and is_same_version(polygon.backup, present, polygon.item):
             self.report.unchanged += 1
             return
         self._skip(polygon, "was edited since it was put back, and stays as it is")
@@ -269,15 +287,6 @@ def _items_by_id(dataset: Dataset) -> dict[str, Item]:
     if folder and not items:
         refuse_missing_folder(folder, dataset.client.folders(dataset.id))
     return items
-
-
-def _is_same(polygon: Deleted, present: Mapping[str, object]) -> bool:
-    """Whether a polygon is as it is in the backup."""
-    before, now = (version_of(dict(row), polygon.item) for row in (polygon.backup, present))
-    if before is None or now is None:
-        return before is now
-    is_same = before.sha256 == now.sha256 and same_label(before.label, now.label)
-    return is_same and has_details({"details_sha256": "", **before.details}, now.details)
 
 
 def _not_put_back(polygon: Deleted, *, linked: bool) -> Iterator[str]:
