@@ -143,7 +143,7 @@ def test_an_interrupted_run_leaves_no_tasks_behind(dask: Any, many_images: Many,
 def test_an_image_that_fails_elsewhere_is_named(dask: Any, many_images: Many, tmp_path: Path) -> None:
     """As it is here."""
     (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (64, 48)).save(tmp_path / "pictures/0010.jpg")
+    Image.new("RGB", (24, 24)).save(tmp_path / "pictures/0010.jpg")
     options = {"to": "voc", "images": tmp_path / "pictures", "copy_images": True, "where": "001*"}
     alone = polymask.convert(many_images(30), tmp_path / "alone", **options)
     shared = polymask.convert(many_images(30), tmp_path / "out", scheduler=dask.scheduler_address, **options)
