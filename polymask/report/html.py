@@ -1,6 +1,6 @@
 """The report: a single HTML file with all its data, which loads nothing from the network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Unpack
@@ -11,7 +11,7 @@ from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
 from polymask.labels.palettes import label_colors
 from polymask.limits import Limits
-from polymask.model import Finding
+from polymask.model import Finding, Frame
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
@@ -21,6 +21,7 @@ from polymask.report.page import Preview, render
 from polymask.report.sample import choose
 from polymask.report.shots import (
     ReadPicture,
+    ReadWindow,
     Shot,
     add_pictures,
     plain_conflict,
@@ -28,6 +29,7 @@ from polymask.report.shots import (
     shot_of,
     size_of,
     step_of,
+    tiles_of,
     within,
 )
 from polymask.report.survey import ImageFacts, Survey, open_survey, surveyed
@@ -134,7 +136,8 @@ def preview_of(
     label_colors(survey.label_map, palette)
     facts = surveyed(survey, workers, progress)
     chosen = choose(facts, limit)
-    draw = partial(_shot, survey=survey, facts=facts, chosen=chosen)
+    most = int(max_mb * 1e6 * _WITHOUT_PICTURES)
+    draw = partial(_shot, survey=survey, facts=facts, chosen=chosen, most=most)
     shots = [shot for chunk in run_chunks(draw, list(chosen), workers) for shot in chunk]
     shots, pictures, unshown = fit(shots, _reader(survey), max_mb)
     findings = [*_of_file(survey), *(finding for image in facts for finding in image.findings)]
@@ -153,10 +156,13 @@ def preview_of(
     )
 
 
-def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str]) -> Shot:
+def _shot(
+    index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str], most: int
+) -> Shot:
+    """The page's data of an image; tiles of at most `most` bytes."""
     image, step = facts[index], step_of(facts[index].frame)
     record, mask, contested = survey.view(index, step)
-    shot = shot_of(record, mask, contested, label_map=survey.label_map)
+    shot = shot_of(record, mask, contested, label_map=survey.label_map, frame=image.frame)
     return shot | {
         "at": index,
         "why": chosen[index],
@@ -165,9 +171,16 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: di
         "pixels": image.pixels,
         "conflicts": [plain_conflict(conflict) for conflict in image.conflicts],
         "findings": [plain_finding(finding) for finding in image.findings],
-        **({"step": step, "full": image.frame} if step > 1 else {}),
+        **({"step": step, **_tiles(survey.windows(index), image.frame, most)} if step > 1 else {}),
         **survey.extras(index, step),
     }
+
+
+def _tiles(masks: Mapping[str, ReadWindow], frame: Frame, most: int) -> dict[str, Shot]:
+    """The tiles of each mask; of none if those of one are too large."""
+    tiles = {kind: tiles_of(read, frame, most) for kind, read in masks.items()}
+    made = {kind: made for kind, made in tiles.items() if made}
+    return made if len(made) == len(tiles) else {}
 
 
 def _reader(survey: Survey) -> ReadPicture:

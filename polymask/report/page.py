@@ -24,7 +24,7 @@ from polymask.wording import counted
 MOST_ROWS = 200  # of conflicts and images; further rows are only counted
 MOST_FINDINGS = 50  # of each kind
 MOST_COMMON = 16  # labels in the table of co-occurrence
-_SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
+_SCRIPTS = ("data.js", "canvas.js", "tiles.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
 
 
 @dataclass(frozen=True, slots=True)
