@@ -258,6 +258,27 @@ def test_axe_finds_nothing_in_any_view(browser, report, theme, width):
     assert browser.violations() == [], "viewer"
 
 
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory):
+    """The report of a run that would change two masks."""
+    folder = tmp_path_factory.mktemp("changes")
+    convert(SAMPLE, folder / "out", overlap="first")
+    convert(SAMPLE, folder / "out", preview=folder / "r.html", dry_run=True, overwrite=True, overlap="last")
+    return folder / "r.html"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_in_real_changes(browser, changes, theme, width):
+    """In the tab with its totals and tables, and in the viewer with before and after."""
+    browser.open(changes, width=width, theme=theme)
+    browser.js("document.getElementsByTagName('html')[0].style.setProperty('transition', 'none')")
+    browser.js("document.getElementById('tab-changes').click()")
+    assert browser.violations() == [], "changes"
+    browser.js("document.querySelector('#view-changes [data-shot]').click()")
+    browser.wait("return document.getElementById('stage').dataset.ready === 'harbor.png'")
+    assert browser.violations() == [], "viewer"
+
+
 def test_hostile_names_stay_text(browser, coco_file, tmp_path):
     """A label or file name that looks like markup is shown, not run."""
     from polymask.report.html import preview
@@ -272,12 +293,9 @@ def test_hostile_names_stay_text(browser, coco_file, tmp_path):
     assert nasty in browser.js("return document.getElementById('legend').textContent")
 
 
-def test_before_and_after_are_the_two_sides(browser, tmp_path):
+def test_before_and_after_are_the_two_sides(browser, changes):
     """Left the stored mask, right the one that would be; the changes are a view of their own."""
-    convert(SAMPLE, tmp_path / "out", overlap="first")
-    page = tmp_path / "r.html"
-    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="last")
-    browser.open(tmp_path / "r.html")
+    browser.open(changes)
     browser.js("document.getElementById('tab-changes').click()")
     assert "harbor.png" in browser.js("return document.getElementById('view-changes').innerText")
     browser.js("document.querySelector('#view-changes [data-shot]').click()")
