@@ -179,8 +179,8 @@ def _shot(
 def _tiles(masks: Mapping[str, ReadWindow], frame: Frame, most: int) -> dict[str, Shot]:
     """The tiles of each mask; of none if those of one are too large."""
     tiles = {kind: tiles_of(read, frame, most) for kind, read in masks.items()}
-    made = {kind: made for kind, made in tiles.items() if made}
-    return made if len(made) == len(tiles) else {}
+    fitting = {kind: shot for kind, shot in tiles.items() if shot}
+    return fitting if len(fitting) == len(tiles) else {}
 
 
 def _reader(survey: Survey) -> ReadPicture:
