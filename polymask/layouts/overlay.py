@@ -57,7 +57,7 @@ FACTS = LayoutFacts(
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
     limits=(
         "For viewing: labels cannot be read back.",
-        "Without --images the masks lie on gray.",
+        "Without --images the masks lie on gray. A picture of another size than its annotations fails.",
         "Below the colors the picture is gray, so that a color is always the label's.",
         "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
     ),

@@ -97,7 +97,10 @@ def test_boxes_are_counted_and_lines_left_alone(tmp_path: Path) -> None:
     [
         (one(points={"exterior": BOX[:2]}), r"\$\.objects\[0\]\.points: a ring has at least 3 points, not 2"),
         (one(points={"exterior": BOX, "interior": [BOX[:1]]}), "at least 3 points, not 1"),
-        (one("bitmap", bitmap={"data": packed(np.ones((2, 2))), "origin": [2.5, 1]}), "whole pixels, not"),
+        (
+            one("bitmap", bitmap={"data": packed(np.ones((2, 2), bool)), "origin": [2.5, 1]}),
+            "whole pixels, not",
+        ),
         (one("bitmap", bitmap={"data": "AAAA", "origin": [0, 0]}), r"\.bitmap\.data: not zlib"),
         (one("bitmap", bitmap={"data": "?", "origin": [0, 0]}), r"\.bitmap\.data: not base64"),
         (one("bitmap"), r"\.bitmap: Expected `object`"),
