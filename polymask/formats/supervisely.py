@@ -281,10 +281,9 @@ def _box(row: _Object) -> Polygon:
 def _pixels(bitmap: _Bitmap, frame: Frame, limits: Limits) -> Shape:
     with inside("$.data"):
         mask = png_mask(_inflated(base64_bytes(bitmap.data), limits), limits)
-    left, top = bitmap.origin
-    if not (left.is_integer() and top.is_integer()):
-        raise Malformed("$.origin", f"a bitmap lies at whole pixels, not ({left:g}, {top:g})")
-    return crop_runs(mask, (int(left), int(top)), frame)
+    if not all(map(float.is_integer, bitmap.origin)):
+        raise Malformed("$.origin", f"a bitmap lies at whole pixels, not {bitmap.origin}")
+    return crop_runs(mask, (int(bitmap.origin[0]), int(bitmap.origin[1])), frame)
 
 
 def _inflated(data: bytes, limits: Limits) -> bytes:
