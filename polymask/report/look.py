@@ -97,7 +97,7 @@ def _backdrop(survey: Survey, index: int, caption: Caption) -> tuple[Backdrop, s
     data, frame = survey.pictures.read(caption.name, index), caption.frame
     if data is None:
         return Backdrop(None, frame), "", False
-    annotated = frame if survey.annotations else None  # masks alone may have been scaled
+    annotated = None if survey.annotations is None else frame  # masks alone may have been scaled
     try:
         is_scaled = bool(size_problem(BytesIO(data), frame))
         return Backdrop.of(data, frame, caption.name, annotated=annotated), None, is_scaled

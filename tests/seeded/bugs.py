@@ -512,7 +512,7 @@ BUGS = (
     Bug("honest reports", "a refusal names a check that reads otherwise", "conversion/planning/problems.py",
         'str(source), *_flags(options)])', 'str(source)])', ("tests/analysis/test_check_ranks.py",)),
     Bug("honest reports", "labels that block a conversion are merely odd", "analysis/findings.py",
-        'dict.fromkeys((*LEFT_OUT, "image-name", "no-picture"), BLOCKS)', 'dict.fromkeys(("invalid", "image-name", "no-picture"), BLOCKS)', ("tests/analysis/test_check_ranks.py",)),
+        'dict.fromkeys((*LEFT_OUT, "image-name", "no-picture", "all-shares"), BLOCKS)', 'dict.fromkeys(("invalid", "image-name", "no-picture", "all-shares"), BLOCKS)', ("tests/analysis/test_check_ranks.py",)),
     Bug("honest reports", "labels that differ in a space are told as two", "analysis/check_labels.py",
         '_GAP.sub(" ", normalize', '_GAP.sub(r"\\g<0>", normalize', ("tests/analysis/test_check_ranks.py",)),
     Bug("true tables", "any line is a label's name", "labels/texts/name_lines.py",
