@@ -16,9 +16,9 @@ MADE = "Made from the formats' own tables by `python docs/generate_formats.py`."
 MOST_SHOWN = 1200
 INTRODUCTION = """\
 SOURCE is a file, a folder, a zip, or a pattern such as `'train/*.json'`. polymask recognizes the format by
-the content, never by the name of a file; `--from FORMAT` names it instead. The first file of a known format decides
-for a whole folder. [Which export to take](../tools.md) says for each annotation tool which export is
-read, and where to find it.
+the content, never by the name of a file; `--from FORMAT` names it instead. The first file of a known
+format decides for a whole folder. [Which export to take](../tools.md) says for each annotation tool which
+export is read, and where to find it.
 
 A zip is read in place, and nothing is unpacked to disk. Names that would lead out of the zip are refused, and
 so is a file in it that unpacks to more than 200 times its size. Files and folders whose names begin with
@@ -28,7 +28,8 @@ All files are checked before anything is written. Each is read again when its tu
 memory holds one image at a time. Pictures are opened only if the format does not give their size, and then
 only their headers are read.
 
-[Services without a public format](other-tools.md), such as Appen, Fritz AI and Anolytics: what to ask them for.
+What to ask of [services without a public format](other-tools.md), such as Appen, Fritz AI and Anolytics, is
+on a page of its own.
 """
 FENCES = {
     ".json": "json",

@@ -76,14 +76,14 @@ FACTS = Facts(
         ),
         (
             "shapes[].mask",
-            "a PNG in base64, as large as the box; if the box was moved to a fraction of a pixel, its corner is "
-            "rounded (halves to the even pixel), and the PNG gives the size",
+            "a PNG in base64, as large as the box; if the box was moved to a fraction of a pixel, its "
+            "corner is rounded (halves to the even pixel), and the PNG gives the size",
         ),
         ("shapes[].group_id", "shapes of one label and group are one instance"),
     ),
     ignored="`version`, `flags`, `description`, colors; `imageData` unless the size is missing.",
     rings="A shape is one ring. The shapes of a group are united.",
-    order="File order: later shapes are painted over earlier ones, and a group at the place of its last shape.",
+    order="File order: later shapes are painted over earlier ones, a group at the place of its last shape.",
     labels="Sorted by name; there are no ids. Give `--labels labels.txt` for another order.",
     frame="As the file says. labelme turns pictures upright by EXIF before people draw on them.",
     limits=(

@@ -41,8 +41,8 @@ FACTS = Facts(
         ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
     ),
     ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
-    rings="Parts of one object, all painted. In COCO only runs have holes; `--holes even-odd` reads nested rings "
-    "as holes.",
+    rings="Parts of one object, all painted. In COCO only runs have holes; `--holes even-odd` reads "
+    "nested rings as holes.",
     order="File order.",
     labels="In ascending order of id, with their ids. If the file has no categories, as a results "
     "list, the ids become the labels.",

@@ -34,8 +34,8 @@ FACTS = Facts(
     read=(
         (
             "data",
-            "the image's name: the last part of the address in `image`, or of the only address if there is no "
-            "`image`; for a local file its path; for a picture inside the file (`data:`) the task's id",
+            "the image's name: the last part of the address in `image`, or of the only address if there is "
+            "no `image`; for a local file its path; for a picture inside the file (`data:`) the task's id",
         ),
         (
             "annotations[].result[]",
