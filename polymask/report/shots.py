@@ -118,7 +118,7 @@ def size_of(shot: Mapping[str, Any]) -> int:
     """The approximate bytes of a shot in the file."""
     text = sum(len(part) + 12 for shape in shot["shapes"] for part in map(str, shape))
     images = sum(len(shot.get(kind, "")) for kind in ("mask", "before", "picture"))
-    tiles = sum(shot[kind]["size"] for kind in _TILED if kind in shot)
+    tiles: int = sum(shot[kind]["size"] for kind in _TILED if kind in shot)
     lists = len(str(shot.get("conflicts", ""))) + len(str(shot.get("findings", "")))
     return images + tiles + text + lists + 400
 
