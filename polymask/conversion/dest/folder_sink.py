@@ -3,7 +3,7 @@
 The manifest is written last, when all files that it lists are durable.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +28,14 @@ from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, PolymaskError
 from polymask.layouts import Drawn
+from polymask.layouts.common.kept_splits import drawing_of
 from polymask.layouts.common.read_back import Folder, MaskFolder
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_images, with_rows
+from polymask.layouts.common.shared_files import (
+    DEFAULT_SPLIT,
+    with_earlier_images,
+    with_edits,
+    with_rows,
+)
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
@@ -38,27 +44,6 @@ from polymask.storage.manifest import MANIFEST, Lines, file_and_part, in_blocks,
 from polymask.storage.roots.local import BEFORE, Root
 from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
-from polymask.tally import Tally
-
-
-class Batch(msgspec.Struct):
-    """Converted images: the sum of their outcomes, and by image name the lines and rows for the sink."""
-
-    tally: Tally = msgspec.field(default_factory=Tally)
-    lines: dict[str, bytes] | Lines = {}  # of the manifest
-    rows: dict[str, bytes] = {}  # of the files that all images share
-
-    def add(self, other: "Batch") -> None:
-        """Add other images after these."""
-        self.tally.merge(other.tally)
-        self.lines.update(other.lines)
-        self.rows |= other.rows
-
-    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
-        """Add an image's line and row."""
-        self.lines.update({name: line})
-        if row:
-            self.rows[name] = row
 
 
 class FolderSink:
@@ -134,9 +119,15 @@ class FolderSink:
         line["version"] = __version__
         if (split := self.dest.options.split_of(name)) != DEFAULT_SPLIT:
             line["split"] = split
+        line |= self._drawing(name)
         if files := self._companions(drawn, source_sha256, changed=changed):
             line["files"] = files
         return line, labels
+
+    def _drawing(self, name: str) -> Mapping[str, Any]:
+        """How the split of an image was drawn: a run that keeps splits draws those of new images only."""
+        entry, options = self.state.entries.get(name), self.dest.options
+        return drawing_of(entry) if entry is not None and options.keeps_splits else options.drawing
 
     def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
         """Whether an image is written anew, so that its earlier companions would be stale."""
@@ -250,15 +241,20 @@ class FolderSink:
             rows: The rows of the shared files, by image name.
             changed: Whether any image's file was written.
         """
+        gone = [*self.state.pruned.values()]
         if names := self.outdated:
             set_aside(self.dest, self.state, names)
+            gone += [self.state.entries[name] for name in names]
             self.state = self.state.without(names)
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
-        for path, data in (*self.dest.tables.items(), *self._shared(rows)):
-            if not data and getattr(self.dest.layout, "EMPTY_MISLEADS", False):
+        emptied = [str(entry.get("split", DEFAULT_SPLIT)) for entry in gone]
+        files, base = self.dest.tables | dict(self._shared(rows, emptied)), self.state.edited
+        files |= with_edits({path: self.root.read(path) or b"" for path in base}, base, files)
+        for path, data in files.items():
+            if not data and path not in base:
                 self.root.remove(path)
-            elif self.root.read(path) != data:
+            elif data and self.root.read(path) != data:
                 self.root.write(path, data)
         names = self._all_names
         is_same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))
@@ -282,13 +278,18 @@ class FolderSink:
     def _line_of(self, name: str) -> bytes:
         return self.written[name] if name in self.written else manifest_line(self.state.entries[name])
 
-    def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-        """The files that all images, also of earlier runs, share, in order of name."""
+    def _shared(self, rows: Mapping[str, bytes], emptied: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The files that all images, also of earlier runs, share, in order of name.
+
+        `emptied` are splits that may have lost their last image.
+        """
         entries, options, names = self.state.entries, self.dest.options, self._all_names
         stored = {} if rows.keys() >= entries.keys() else self.dest.stored_rows(entries)
         listed = any(self.root.holds(LISTS.format(split=split)) for split in SPLITS)
         layout = self.dest.layout
-        options = with_earlier_images(options, entries, self.written, layout=layout, listed=listed)
+        options = with_earlier_images(
+            options, entries, self.written, layout=layout, listed=listed, emptied=emptied
+        )
         return layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
 
     @property

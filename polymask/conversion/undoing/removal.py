@@ -169,6 +169,7 @@ class _Removal:
         """
         dest, rebuilt = self.writer
         after = dict(shared_files(dest, staying)) if dest and staying else {}
+        after = {path: data for path, data in after.items() if data}
         for path in [*reversed([path for path in rebuilt if path != LABELS]), LABELS]:
             data = self.root.read(path)
             if data is None or data == after.get(path):
