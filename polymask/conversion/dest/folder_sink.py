@@ -5,6 +5,7 @@ The manifest is written last, when all files that it lists are durable.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from polymask._version import __version__
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import (
+    Change,
     companions,
     contradicted,
     edited,
@@ -26,7 +28,7 @@ from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
-from polymask.errors import InputError, PolymaskError
+from polymask.errors import InputError
 from polymask.layouts import Drawn
 from polymask.layouts.common.kept_splits import drawing_of
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -117,9 +119,8 @@ class FolderSink:
             line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
-        if (split := self.dest.options.split_of(name)) != DEFAULT_SPLIT:
-            line["split"] = split
-        line |= self._drawing(name)
+        split = self.dest.options.split_of(name)
+        line |= ({} if split == DEFAULT_SPLIT else {"split": split}) | self._drawing(name)
         if files := self._companions(drawn, source_sha256, changed=changed):
             line["files"] = files
         return line, labels
@@ -168,9 +169,8 @@ class FolderSink:
             return None  # polygons were restored and edited since: the mask follows
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others",
-            advice=(
-                "if they were deleted, choose another DEST for what is there now, or " + recovery(self.root)
-            ),
+            advice="if they were deleted, choose another DEST for what is there now, or "
+            + recovery(self.root),
         )
 
     @cached_property
@@ -196,13 +196,14 @@ class FolderSink:
         replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
         if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
-            raise self._refusal(entry, drawn.mask, problem)
+            path = drawn.mask
+            raise edited(self.root.path / path) if self.update else self.dest.refusal(path, problem)
         for (path, data), stored in zip(drawn.files, stored_files, strict=True):
             if stored is not None and same(stored, data):
                 continue
-            if stored is not None and not replaceable:
-                problem = "is not what this run would write (edited, or of a changed source)"
-                raise self._refusal(entry, path, problem)
+            if stored is not None and not (replaceable or self._follows_its_picture(entry, path, stored)):
+                change = Change.of(self.dest, entry, path, stored=stored, data=data, source=source_sha256)
+                raise change.refusal(self.dest, path, update=self.update)
             missing.append((path, data))
         stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
@@ -213,8 +214,9 @@ class FolderSink:
             self._remove_stale(drawn)
         return bool(missing)
 
-    def _refusal(self, entry: Entry, path: str, problem: str) -> PolymaskError:
-        return edited(self.root.path / path) if self.update and entry else self.dest.refusal(path, problem)
+    def _follows_its_picture(self, entry: Entry, path: str, stored: bytes) -> bool:
+        """Whether a file beside a mask, such as the copy of a picture that changed, may be written anew."""
+        return self.update and sha256(stored).hexdigest() == entry.get("files", {}).get(path)
 
     def _is_untouched(self, name: str, source_sha256: str) -> bool:
         """Whether the unfinished run, or with `update` any, wrote a mask that nobody has changed since."""
@@ -235,11 +237,8 @@ class FolderSink:
     def finish(self, rows: Mapping[str, bytes], *, changed: bool = True) -> None:
         """Write the files that all images share, and then, when everything is durable, the manifest.
 
-        Outdated masks of failed images are moved away first. If all images failed, the tables stay.
-
-        Args:
-            rows: The rows of the shared files, by image name.
-            changed: Whether any image's file was written.
+        Outdated masks of failed images are moved away first. If all images failed, the tables stay. `rows`
+        are of the shared files, by image name; `changed` says whether any image's file was written.
         """
         gone = [*self.state.pruned.values()]
         if names := self.outdated:
@@ -267,7 +266,7 @@ class FolderSink:
 
     @property
     def outdated(self) -> list[str]:
-        """The images whose earlier masks the new tables misdescribe, and which were not painted again."""
+        """The images whose earlier masks the new tables misdescribe, and which this run did not paint."""
         return outdated(self.dest, self.state, self.written)
 
     def _note_earlier_images(self) -> None:
