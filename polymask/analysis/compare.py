@@ -22,7 +22,7 @@ from polymask.analysis.masks.mask_sets import (
     sources_in_split,
 )
 from polymask.analysis.masks.matching import matched
-from polymask.analysis.masks.whole_images import whole_images
+from polymask.analysis.masks.whole_images import predicted_images, whole_images
 from polymask.errors import FormatError, InputError
 from polymask.extras import dataframe
 from polymask.formats import Annotations
@@ -33,6 +33,7 @@ from polymask.model import Skipped
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location, Url, located
 from polymask.validation import as_names
 
@@ -267,7 +268,14 @@ def _whole_sources(paths: Sequence[Location], options: ReadingOptions) -> list[M
     of_all = replace(options, split=None) if len(paths) > 1 else options
     opened = open_sources(paths, of_all, alone=False)
     whole = [whole_images(source) if isinstance(source, MaskSet) else source for source in opened]
-    return sources_in_split(whole, options.split) if len(paths) > 1 else whole
+    if len(paths) < 2:
+        return whole
+    names = [tuple(map(stem, source.names)) for source in whole]
+    joined = [
+        predicted_images(source, partners) if isinstance(source, MaskSet) else source
+        for source, partners in zip(whole, reversed(names), strict=True)
+    ]
+    return sources_in_split(joined, options.split)
 
 
 def _scores(agreement: Agreement, names: Names) -> dict[str, LabelScore]:

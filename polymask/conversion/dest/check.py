@@ -196,10 +196,10 @@ class DestCheck:
                 yield path, name
 
     def _safe_paths(self) -> Iterator[tuple[str, str]]:
-        """As `_paths`, and each path is checked to be safe."""
+        """As `_paths`, each path checked to be safe; tiles have the name of their image."""
         for path, name in self._paths():
             safe_path(_file(path))
-            yield path, name
+            yield path, self.dest.options.image_of(name)
 
     def _refuse_repainting(self, state: DestState) -> None:
         """Refuse a run that contradicts a mask whose polygons are deleted, as it cannot be painted again."""

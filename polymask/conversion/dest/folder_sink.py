@@ -125,10 +125,10 @@ class FolderSink:
             line["files"] = files
         return line, labels
 
-    def _drawing(self, name: str) -> Mapping[str, Any]:
+    def _drawing(self, name: str) -> dict[str, Any]:
         """How the split of an image was drawn: a run that keeps splits draws those of new images only."""
         entry, options = self.state.entries.get(name), self.dest.options
-        return drawing_of(entry) if entry is not None and options.keeps_splits else options.drawing
+        return drawing_of(entry if entry is not None and options.keeps_splits else options.drawing)
 
     def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
         """Whether an image is written anew, so that its earlier companions would be stale."""
