@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from polymask.errors import InputError
 from polymask.model import Frame
 
-Array = NDArray[Any]
 
-
-def stitched(tiles: Mapping[tuple[int, int], Array], *, frame: Frame | None = None) -> Array:
+def stitched(tiles: Mapping[tuple[int, int], NDArray[Any]], *, frame: Frame | None = None) -> NDArray[Any]:
     """The whole mask, or the whole planes, of an image's tiles by row and column of their first pixel.
 
     Where tiles overlap, the overlap is cut in the middle and each keeps its side. Raises `InputError` for
@@ -53,7 +51,7 @@ def _ends(starts: Sequence[int], sizes: Sequence[int]) -> list[int]:
     return [0, *((start + stop) // 2 for start, stop in zip(starts[1:], stops, strict=False)), stops[-1]]
 
 
-def require_frame(whole: Array, frame: Frame | None) -> None:
+def require_frame(whole: NDArray[Any], frame: Frame | None) -> None:
     """Raise `InputError` for a whole that is not of the (height, width) that it should have."""
     if frame is not None and whole.shape[:2] != tuple(frame):
         raise InputError(

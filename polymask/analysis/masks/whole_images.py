@@ -7,13 +7,34 @@ from typing import Any
 import numpy as np
 
 from polymask.analysis.masks.joined_tiles import stitched
-from polymask.analysis.masks.mask_sets import MaskSet
+from polymask.analysis.masks.mask_sets import MaskSet, open_sources, sources_in_split
 from polymask.analysis.masks.matching import matched
 from polymask.errors import FormatError
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions
 from polymask.model import IndexMask, Window
 from polymask.painting.tiles import corner_of, image_of, tiling_of
 from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST
+from polymask.storage.remote.urls import Location
+
+
+def whole_sources(paths: Sequence[Location], options: ReadingOptions) -> list[MaskSet | Annotations]:
+    """What the paths hold, tiles put together; of two, one may know the splits for both.
+
+    Raises as `open_sources` does.
+    """
+    of_all = replace(options, split=None) if len(paths) > 1 else options
+    opened = open_sources(paths, of_all, alone=False)
+    whole = [whole_images(source) if isinstance(source, MaskSet) else source for source in opened]
+    if len(paths) < 2:
+        return whole
+    names = [tuple(map(stem, source.names)) for source in whole]
+    joined = [
+        predicted_images(source, partners) if isinstance(source, MaskSet) else source
+        for source, partners in zip(whole, reversed(names), strict=True)
+    ]
+    return sources_in_split(joined, options.split)
 
 
 def whole_images(masks: MaskSet) -> MaskSet:

@@ -105,14 +105,16 @@ def require_whole(dest: Dest, masks: MaskFolder | None, entry: Entry) -> None:
         )
 
 
-class Change(NamedTuple):
+class FileChange(NamedTuple):
     """What changed since polymask wrote a file: a file of the image, and what the file is made of."""
 
     edited: str  # the path of the file that somebody edited; empty if nobody did
     source: str  # empty if that is what it was
 
     @classmethod
-    def of(cls, dest: Dest, entry: Entry, path: str, *, stored: bytes, data: bytes, source: str) -> "Change":
+    def of(
+        cls, dest: Dest, entry: Entry, path: str, *, stored: bytes, data: bytes, source: str
+    ) -> "FileChange":
         """The change of a file that is `stored` and would be `data`, of a record with the digest `source`."""
         digest = entry.get("files", {}).get(path)
         if digest and path in kept_files(dest, entry, is_anew=True):
@@ -131,7 +133,7 @@ class Change(NamedTuple):
         since = f": {' and '.join(changes)} since polymask wrote it" if changes else ""
         error = dest.refusal(path, f"is not what this run would write{since}")
         if self.source and not self.edited and not update:
-            error.special_advice = f"pass --update to follow it, or {error.advice}"
+            return error.within(advice=f"pass --update to follow it, or {error.advice}")
         return error
 
 

@@ -14,7 +14,7 @@ from polymask._version import __version__
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import (
-    Change,
+    FileChange,
     companions,
     contradicted,
     edited,
@@ -202,7 +202,7 @@ class FolderSink:
             if stored is not None and same(stored, data):
                 continue
             if stored is not None and not (replaceable or self._follows_its_picture(entry, path, stored)):
-                change = Change.of(self.dest, entry, path, stored=stored, data=data, source=source_sha256)
+                change = FileChange.of(self.dest, entry, path, stored=stored, data=data, source=source_sha256)
                 raise change.refusal(self.dest, path, update=self.update)
             missing.append((path, data))
         stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
@@ -240,14 +240,14 @@ class FolderSink:
         Outdated masks of failed images are moved away first. If all images failed, the tables stay. `rows`
         are of the shared files, by image name; `changed` says whether any image's file was written.
         """
-        gone = [*self.state.pruned.values()]
+        removed = [*self.state.pruned.values()]
         if names := self.outdated:
             set_aside(self.dest, self.state, names)
-            gone += [self.state.entries[name] for name in names]
+            removed += [self.state.entries[name] for name in names]
             self.state = self.state.without(names)
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
-        emptied = [str(entry.get("split", DEFAULT_SPLIT)) for entry in gone]
+        emptied = [str(entry.get("split", DEFAULT_SPLIT)) for entry in removed]
         files, base = self.dest.tables | dict(self._shared(rows, emptied)), self.state.edited
         files |= with_edits({path: self.root.read(path) or b"" for path in base}, base, files)
         for path, data in files.items():

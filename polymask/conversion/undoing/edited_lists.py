@@ -16,7 +16,7 @@ from polymask.conversion.undoing.shared_by_all import shared_files
 from polymask.errors import ConflictError, PolymaskError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import PICTURE_FORMATS
-from polymask.layouts.common.shared_files import Files, is_list, stored_options
+from polymask.layouts.common.shared_files import SharedFiles, is_list, stored_options
 from polymask.results import Report
 from polymask.storage.manifest import file_and_part
 from polymask.storage.roots.folders import parent_of
@@ -61,7 +61,7 @@ def _edited(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[tuple[str, byt
             yield path, data
 
 
-def _versions(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[Callable[[], Files]]:
+def _versions(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[Callable[[], SharedFiles]]:
     """What polymask may have written for these images: with pictures as this run copies them, or others."""
     try:
         label_map = LabelMap.load(dest.root.path / LABELS)
@@ -74,14 +74,14 @@ def _versions(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[Callable[[],
         yield partial(_lists_of, version, entries)
 
 
-def _lists_of(dest: Dest, entries: Mapping[str, Entry], names: Iterable[str] = ()) -> Files:
+def _lists_of(dest: Dest, entries: Mapping[str, Entry], names: Iterable[str] = ()) -> SharedFiles:
     """The files that images share, without the tables of values and without one that holds masks."""
     files = dict(shared_files(dest, entries, names))
     masks = {file_and_part(str(entry["mask"]))[0] for entry in entries.values()}
     return {path: data for path, data in files.items() if path not in dest.tables and path not in masks}
 
 
-def _after(dest: Dest, names: Iterable[str], state: DestState, *, update: bool) -> Files | None:
+def _after(dest: Dest, names: Iterable[str], state: DestState, *, update: bool) -> SharedFiles | None:
     """What a run would write; None where that is not known before its images are painted."""
     if not hasattr(dest.layout, "stored_rows"):
         return _lists_of(dest, state.entries, names)

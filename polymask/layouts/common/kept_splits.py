@@ -11,10 +11,10 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.layouts.common.splits import split_options
 
 DRAWING = ("split_ratio", "seed", "split_by")  # of a manifest's line, if its split was drawn by a ratio
-Entries = Mapping[str, Mapping[str, Any]]
+EntriesByName = Mapping[str, Mapping[str, Any]]
 
 
-def with_kept_splits(options: LayoutOptions, names: Sequence[str], entries: Entries) -> LayoutOptions:
+def with_kept_splits(options: LayoutOptions, names: Sequence[str], entries: EntriesByName) -> LayoutOptions:
     """The options of a run that asks for no splits: images stay in theirs, new ones are drawn as before.
 
     `names` are the images of the source, `entries` the manifest's lines. If the source has splits, only
@@ -45,7 +45,9 @@ def with_kept_splits(options: LayoutOptions, names: Sequence[str], entries: Entr
 
 
 def _splits_by_image(
-    options: LayoutOptions, entries: Entries, stays: Callable[[Mapping[str, Any]], bool]
+    options: LayoutOptions,
+    entries: EntriesByName,
+    stays: Callable[[Mapping[str, Any]], bool],
 ) -> dict[str, str]:
     """The splits of those stored images that stay."""
     return {
@@ -75,7 +77,7 @@ def _drawing(entries: Iterable[Mapping[str, Any]], *, is_needed: bool) -> dict[s
     return drawings[0] if drawings else {}
 
 
-def refuse_moved(options: LayoutOptions, names: Iterable[str], entries: Entries) -> None:
+def refuse_moved(options: LayoutOptions, names: Iterable[str], entries: EntriesByName) -> None:
     """Raise `InputError` for an image that a run would put into another split than earlier runs did."""
     for name in names:
         before = str(entries[name].get("split", DEFAULT_SPLIT)) if name in entries else ""

@@ -13,7 +13,7 @@ from polymask.storage.manifest import MANIFEST
 
 DEFAULT_SPLIT = "train"
 Read = Callable[[str], bytes | None]
-Files = Mapping[str, bytes]
+SharedFiles = Mapping[str, bytes]
 LIST_SUFFIXES = (".txt", ".jsonl", ".csv")  # of files whose lines can be added and taken out by themselves
 
 
@@ -120,15 +120,15 @@ def with_edits(
     """
     lists = [path for path in edited if is_list(path)]
     before, present = (_lines(files.get(path, b"") for path in lists) for files in (base, after))
-    gone = before - present
+    removed = before - present
     return {
-        path: _patched(data, base.get(path, b""), after.get(path, b""), gone) if path in lists else data
+        path: _patched(data, base.get(path, b""), after.get(path, b""), removed) if path in lists else data
         for path, data in edited.items()
     }
 
 
-def _patched(data: bytes, base: bytes, after: bytes, gone: set[bytes]) -> bytes:
-    kept = [line for line in data.splitlines(keepends=True) if line.strip() not in gone]
+def _patched(data: bytes, base: bytes, after: bytes, removed: set[bytes]) -> bytes:
+    kept = [line for line in data.splitlines(keepends=True) if line.strip() not in removed]
     known = _lines((base, data))
     added = [line for line in after.splitlines(keepends=True) if line.strip() not in known]
     if added and kept and not kept[-1].endswith(b"\n"):
