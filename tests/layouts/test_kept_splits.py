@@ -233,6 +233,26 @@ def test_a_list_that_was_moved_into_another_does_not_come_back(tmp_path: Path, l
         assert len(stats(out, split="train").images) == len(NAMES)
 
 
+def test_an_edited_list_loses_the_images_that_are_removed(tmp_path: Path) -> None:
+    """By --prune, or by remove-masks where some masks stay; without an image left, the list goes."""
+    path, out = source(tmp_path / "s.json"), tmp_path / "out"
+    for way in ("prune", "remove-masks"):
+        convert(source(path), out, to="voc", split_ratio="0.5,0.5", overwrite=True)
+        files = lists(out)
+        first, *others = files["train"].read_text().split()
+        files["train"].write_text("".join(f"{name}\n" for name in others))
+        files["val"].write_text(files["val"].read_text() + f"{first}\n")
+        staying = others[0]
+        if way == "prune":
+            convert(source(path, staying), out, to="voc", prune=True)
+        else:
+            (out / f"SegmentationClass/{staying}.png").write_bytes(encode_png(np.zeros((6, 8), np.uint8)))
+            assert remove_masks(out).exit_code == 4
+        assert files["train"].read_text() == f"{staying}\n"
+        assert not files["val"].exists()
+        assert list(stats(out, split="train").images[0].name) == [staying]
+
+
 TABLES = {
     "nnunet": ("splits_final.json", '"train"', '"learn"'),
     "mmseg": ("dataset.py", "batch_size=2", "batch_size=16"),

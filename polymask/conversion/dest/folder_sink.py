@@ -251,7 +251,7 @@ class FolderSink:
         files, base = self.dest.tables | dict(self._shared(rows, emptied)), self.state.edited
         files |= with_edits({path: self.root.read(path) or b"" for path in base}, base, files)
         for path, data in files.items():
-            if not data and path not in base:
+            if not data and (path not in base or self.root.read(path)):
                 self.root.remove(path)
             elif data and self.root.read(path) != data:
                 self.root.write(path, data)

@@ -77,8 +77,9 @@ def _versions(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[Callable[[],
 def _lists_of(dest: Dest, entries: Mapping[str, Entry], names: Iterable[str] = ()) -> SharedFiles:
     """The files that images share, without the tables of values and without one that holds masks."""
     files = dict(shared_files(dest, entries, names))
-    masks = {file_and_part(str(entry["mask"]))[0] for entry in entries.values()}
-    return {path: data for path, data in files.items() if path not in dest.tables and path not in masks}
+    mask, part = file_and_part(str(next(iter(entries.values()))["mask"])) if entries else ("", "")
+    others = {*dest.tables, *([mask] if part else [])}
+    return {path: data for path, data in files.items() if path not in others}
 
 
 def _after(dest: Dest, names: Iterable[str], state: DestState, *, update: bool) -> SharedFiles | None:
