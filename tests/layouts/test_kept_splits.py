@@ -163,6 +163,16 @@ def test_groups_and_seed_are_kept_too(tmp_path: Path) -> None:
     assert tree(out) == tree(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("more", [{"workers": 2}, {"tile": (3, 8)}, {"shard": "1/1"}], ids=str)
+def test_splits_are_kept_by_processes_and_of_tiles(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Each process draws a new image as the first run did, and a tile is where its image is."""
+    path, out = tmp_path / "s.json", tmp_path / "out"
+    convert(source(path, NAMES[:3]), out, to="mmseg", **RATIO, **more)
+    convert(source(path), out, to="mmseg", **more)
+    convert(path, tmp_path / "whole", to="mmseg", **RATIO, **more)
+    assert tree(out) == tree(tmp_path / "whole")
+
+
 def test_several_ratios_need_a_word_on_new_images(tmp_path: Path) -> None:
     """Which of them draws a new image cannot be known; without new images nothing has to be."""
     path, out = tmp_path / "s.json", tmp_path / "out"
