@@ -19,7 +19,7 @@ def stitched(tiles: Mapping[tuple[int, int], NDArray[Any]], *, frame: Frame | No
 
     Examples:
         >>> stitched({(0, 0): np.array([[1, 1, 1]]), (0, 2): np.array([[2, 2, 2]])}).tolist()
-        [[1, 1, 1, 2, 2]]
+        [[1, 1, 2, 2, 2]]
     """
     rows, columns = (sorted({corner[axis] for corner in tiles}) for axis in (0, 1))
     if lost := [(row, column) for row in rows for column in columns if (row, column) not in tiles]:
