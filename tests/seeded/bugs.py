@@ -681,4 +681,8 @@ BUGS = (
         "    if len(states) > 1:", "    if len(states) > 99:", ("tests/conversion/test_tiles.py::test_tiles_of_different_annotations_make_no_whole",)),
     Bug("right pixels", "--scale moves polygons by the rounded sizes", "raster/resize.py",
         "point=lambda ring: ring * factor", "point=lambda ring: ring * np.array(frame[::-1]) / np.array(record.frame[::-1])", ("tests/conversion/test_scale.py::test_polygons_are_scaled_about_the_origin_and_then_painted",)),
+    Bug("true facts", "polygons join deleted ones of another pixel rule by the rule of the run", "in_place/holdings.py",
+        "    return pixel_rule if pixel_rule in rules else min(rules, default=pixel_rule)", "    return pixel_rule", ("tests/in_place/test_reconcile.py",)),
+    Bug("true facts", "deleted polygons by two pixel rules become a mask that claims a single rule", "in_place/holdings.py",
+        "    if rules <= {pixel_rule}:", "    if True:", ("tests/in_place/test_reconcile.py",)),
 )  # fmt: skip

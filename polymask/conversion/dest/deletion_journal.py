@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
+from polymask.storage.local_disk.equal_files import missing_files
 from polymask.storage.manifest import read_manifest
 from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK, is_possible, safe_path
@@ -96,13 +97,14 @@ class Log:
     def lost(self) -> str:
         """The message about a journal that was missing when a run began; empty if none was.
 
-        It is empty, too, if later deletions name every backup that existed then.
+        It is empty, too, if every backup that existed then is named by later deletions, or put back by hand.
         """
         lines = [line for line in self.lines if line["event"] == "lost"]
         if not lines:
             return ""
         noted = {deletion.before for deletion in self.deletions}
-        backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in noted)
+        names = [name for line in lines for name in line["backups"] if name not in noted]
+        backups = not_put_back(self.root, names)
         if not backups and all(line["backups"] for line in lines):
             return ""
         paths = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
@@ -138,7 +140,7 @@ def read_log(root: Root) -> Log | None:
             f"{root.path / JOURNAL} is damaged",
             advice=(
                 f"the files as they were are in {root.path / BACKUP}: put them back by hand, then "
-                "move the journal away"
+                f"where they were, move the journal away, and `polymask restore {root.path}` again"
             ),
         ) from None
 
@@ -153,13 +155,28 @@ def begin(root: Root) -> None:
 
 def lost_journal(root: Root) -> ProofError:
     """The error for a folder that implies deletions but has no journal."""
+    missing = not_put_back(root, backups_in(root))
+    paths = ", ".join(str(root.path / BACKUP / f"{name}.json") for name in missing)
     return ProofError(
         f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
         advice=(
-            f"the files as they were are in {root.path / BACKUP}, if they are: put them back by hand, "
+            f"put back by hand, beside {root.path} or in a folder there: {paths or 'what you have a copy of'}; "
             "or choose another DEST"
         ),
     )
+
+
+def is_put_back(root: Root) -> bool:
+    """Whether a folder without its journal needs none: every backup is again a file beside it."""
+    names = backups_in(root)
+    return bool(names) and not not_put_back(root, names)
+
+
+def not_put_back(root: Root, names: Sequence[str]) -> list[str]:
+    """The backups, by their digests, that no file beside the folder equals."""
+    files = {name: root.path / BACKUP / f"{name}.json" for name in names}
+    sizes = {name: file.stat().st_size for name, file in files.items() if file.is_file()}
+    return missing_files(names, root.path, sizes=sizes)
 
 
 def implies_deletions(root: Root) -> bool:
