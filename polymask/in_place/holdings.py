@@ -236,12 +236,13 @@ def mix_problem(label: str, holding: Holding) -> str:
 
 
 def rules_problem(label: str, holdings: Sequence[Holding], pixel_rule: str) -> str:
-    """Why no new mask of a label may claim a pixel rule: deleted polygons in it are by another; else empty."""
+    """Why no mask of a label may claim a pixel rule: deleted polygons in it have another; else empty."""
     rules = {holding.pixel_rule for holding in holdings if holding.absorbed}
     if rules <= {pixel_rule}:
         return ""
+    names = " and ".join(sorted(rules))
     return (
-        f"the masks of '{label}' hold deleted polygons by several pixel rules ({' and '.join(sorted(rules))}), "
+        f"the masks of '{label}' hold deleted polygons by several pixel rules ({names}), "
         "which no single mask can say of itself; restore its polygons first"
     )
 

@@ -250,7 +250,7 @@ def test_what_cannot_be_painted_again_keeps_its_pixel_rule() -> None:
 
 
 def test_what_joins_deleted_polygons_is_painted_by_their_pixel_rule() -> None:
-    """A mask claims one rule: that of the pixels that cannot be painted again, and it accounts for the rest."""
+    """A mask claims one rule: that of the pixels that cannot be painted again."""
     deleted = stored(written(drawn("p1"), rule="cv2-trunc"))
     joined = written(drawn("p2"), deleted)
     assert joined.claim["pixel_rule"] == "cv2-trunc"

@@ -25,7 +25,7 @@ from polymask.conversion.dest.companions import (
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
-from polymask.conversion.dest.way_back import may_have_deleted, recovery
+from polymask.conversion.dest.way_back import Takings, recovery
 from polymask.errors import InputError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -75,6 +75,7 @@ class FolderSink:
         self.dest, self.overwrite, self.update, self.keep_sources = dest, overwrite, update, keep_sources
         self.state = DestState()
         self.written = Lines()
+        self._takings: Takings | None = None  # of earlier runs
 
     @property
     def root(self) -> Root | ObjectRoot:
@@ -173,14 +174,12 @@ class FolderSink:
             if not self.keep_sources:  # otherwise it is proven before the deletion
                 require_whole(self.dest, self._stored, entry)
             return entry
-        if deleted is not None or not may_have_deleted(self.root):
+        self._takings = self._takings or Takings(self.root)
+        if deleted is not None or not self._takings.may_include(declared.name):
             return None  # polygons were restored and edited since: the mask follows
-        raise InputError(
-            f"{declared.name} lacks instances that its mask was made of, and has others",
-            advice=(
-                "if they were deleted, choose another DEST for what is there now, or " + recovery(self.root)
-            ),
-        )
+        advice = f"if they were deleted, choose another DEST for what is there now, or {recovery(self.root)}"
+        message = f"{declared.name} lacks instances that its mask was made of, and has others"
+        raise InputError(message, advice=advice)
 
     @cached_property
     def _stored(self) -> MaskFolder | None:

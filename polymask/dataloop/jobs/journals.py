@@ -84,7 +84,7 @@ def held_by_nobody(client: Client, dataset: Json, missing: set[PolygonKey]) -> s
         return missing
     try:
         journal = on_platform(client, dataset, skips_damaged=True)
-        kept = {deleted_of(journal, line).key for line in journal.deleted()}
+        kept = {deleted_of(journal, line).key for line in journal.backups()}
     except BackendError as error:
         if client.may_pass(error):
             raise

@@ -1,6 +1,6 @@
-"""Files that are known by their content: where a backup lies in place of its file again."""
+"""Files that are known by their content: which backups lie in the place of their files again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from itertools import chain
@@ -10,29 +10,26 @@ from polymask.errors import BackendError
 from polymask.storage.local_disk.durable import read_whole
 
 
-def missing_files(digests: Iterable[str], near: Path, *, sizes: dict[str, int]) -> list[str]:
-    """Those of some SHA-256 digests that no JSON file has in a folder, the one above it, or one beside it.
+def files_beside(folder: Path, backups: Mapping[str, Path]) -> dict[str, Path]:
+    """The JSON files beside a folder, or in the folders there, that have the content of backups.
 
-    `sizes` are the bytes of the files with these digests, as far as they are known, so that few are read.
+    `backups` are files by the SHA-256 of what they should hold, and so is the result.
     """
-    wanted = list(dict.fromkeys(digests))
-    missing = set(wanted)
-    for path in _candidates(near) if missing else ():
-        missing -= _digest(path, sizes=sizes, missing=missing)
-        if not missing:
+    sizes = {digest: path.stat().st_size for digest, path in backups.items() if path.is_file()}
+    equal: dict[str, Path] = {}
+    for path in _candidates(folder):
+        if len(equal) == len(backups):
             break
-    return [digest for digest in wanted if digest in missing]
+        with suppress(BackendError, OSError):
+            size = path.stat().st_size
+            if any(sizes.get(digest, size) == size for digest in backups.keys() - equal.keys()):
+                digest = sha256(read_whole(path)).hexdigest()
+                equal |= {digest: path} if digest in backups else {}
+    return equal
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
     above = folder.resolve().parent
     with suppress(OSError):
-        yield from chain(above.glob("*.json"), above.glob("*/*.json"))
-
-
-def _digest(path: Path, *, sizes: dict[str, int], missing: set[str]) -> set[str]:
-    with suppress(BackendError, OSError):
-        size = path.stat().st_size
-        if path.is_file() and any(sizes.get(digest, size) == size for digest in missing):
-            return {sha256(read_whole(path)).hexdigest()}
-    return set()
+        paths = chain(above.glob("*.json"), above.glob("*/*.json"))
+        yield from (path for path in paths if path.is_file())
