@@ -399,6 +399,20 @@ def test_after_a_damaged_journal_was_moved_away_all_goes_on(
     assert remove_masks(out).retracted == 1
 
 
+def test_a_file_that_was_not_put_back_by_hand_is_told(tmp_path: Path) -> None:
+    """Of two whose journal is gone, the error names the backup of the other alone."""
+    paths, out = files(tmp_path, 2), tmp_path / "out"
+    before = [path.read_bytes() for path in paths]
+    for path in paths:
+        convert(path, out, delete_source=True)
+    (out / JOURNAL).unlink()
+    paths[0].write_bytes(before[0])
+    for command in (restore, verify, remove_masks):
+        with pytest.raises(ProofError, match=sha256(before[1]).hexdigest()) as refusal:
+            command(out)
+        assert sha256(before[0]).hexdigest() not in str(refusal.value)
+
+
 def test_a_folder_without_deletions_is_wrong_input(coco_file: Write, tmp_path: Path) -> None:
     """Exit code 2: no disk or service failed."""
     convert(coco_file(), tmp_path / "out")

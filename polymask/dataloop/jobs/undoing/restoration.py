@@ -297,4 +297,4 @@ def _notes_on(polygon: Deleted, *, linked: bool) -> Iterator[str]:
     if not linked:
         yield f"{name}: polygon {key} is linked to its parent's old id: that was not put back"
     if not polygon.confirmed:
-        yield f"{name}: polygon {key} may have been erased by somebody after a run was stopped, not by polymask"
+        yield f"{name}: polygon {key} may have been erased by somebody when a run was stopped"
