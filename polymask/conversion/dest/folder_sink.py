@@ -177,9 +177,10 @@ class FolderSink:
         self._takings = self._takings or Takings(self.root)
         if deleted is not None or not self._takings.may_include(declared.name):
             return None  # polygons were restored and edited since: the mask follows
-        advice = f"if they were deleted, choose another DEST for what is there now, or {recovery(self.root)}"
-        message = f"{declared.name} lacks instances that its mask was made of, and has others"
-        raise InputError(message, advice=advice)
+        raise InputError(
+            f"{declared.name} lacks instances that its mask was made of, and has others",
+            advice=f"if they were deleted, choose another DEST for the others, or {recovery(self.root)}",
+        )
 
     @cached_property
     def _stored(self) -> MaskFolder | None:
