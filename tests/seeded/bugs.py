@@ -705,4 +705,8 @@ BUGS = (
         "        return self._may_be_any and name not in self._whole_images", "        return self._may_be_any", ("tests/conversion/test_restore.py",)),
     Bug("no loss", "an image is taken for whole where its file lacks what the backup has", "conversion/dest/way_back.py",
         "if not annotations - now.get(name, Counter())}", "}", ("tests/conversion/test_restore.py",)),
+    Bug("honest reports", "a deletion does not say how it is undone", "dataloop/jobs/run.py",
+        "    if report.deleted:\n        undo = ", "    if False:\n        undo = ", ("tests/dataloop/test_cli_dataloop.py",)),
+    Bug("honest reports", "a failure names its item twice", "tally.py",
+        '            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")', "            reason = str(outcome.failure)", ("tests/dataloop/test_cli_dataloop.py",)),
 )  # fmt: skip

@@ -199,9 +199,13 @@ def _deleted_by(journal: Evidence) -> Iterator[Deleted]:
 
 
 def kept_by(journal: Evidence) -> Iterator[Deleted]:
-    """Every polygon in a journal's backup, also those that no run noted to delete, and these first."""
+    """Every polygon in a journal's backup, also those that no run noted to delete, and these first.
+
+    Of an item of which something is damaged, its last version may be what is missing.
+    """
     for line in journal.backups():
-        yield replace(deleted_of(journal, line), confirmed=False)
+        if str(line["item"]) not in journal.damages:
+            yield replace(deleted_of(journal, line), confirmed=False)
     yield from _deleted_by(journal)
 
 
