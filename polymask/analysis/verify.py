@@ -184,7 +184,7 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     except LimitError:
         raise
     except (InputError, ProofError) as error:
-        return str(error)
+        return error.problem
     return "" if same else f"{mask}: its pixels are not those of the manifest"
 
 
@@ -219,7 +219,7 @@ def _against_source(
         except LimitError:
             raise
         except PolymaskError as error:
-            wrong = str(error)
+            wrong = error.problem  # the advice of the report stands for all
         if wrong:
             report.failures.append(Skipped(name, wrong))
         else:

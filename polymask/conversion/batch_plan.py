@@ -1,10 +1,34 @@
-"""Deciding whether a conversion paints many images at once."""
+"""Batches of images: whether a conversion paints many images at once, and what becomes of them."""
+
+import msgspec
 
 from polymask.conversion.options import ConvertOptions
 from polymask.formats import Annotations
 from polymask.layouts import LayoutOptions, layout_named
 from polymask.painting.batch import BatchPainter
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.manifest import Lines
+from polymask.tally import Tally
+
+
+class Batch(msgspec.Struct):
+    """Converted images: the sum of their outcomes, and by image name the lines and rows for the sink."""
+
+    tally: Tally = msgspec.field(default_factory=Tally)
+    lines: dict[str, bytes] | Lines = {}  # of the manifest
+    rows: dict[str, bytes] = {}  # of the files that all images share
+
+    def add(self, other: "Batch") -> None:
+        """Add other images after these."""
+        self.tally.merge(other.tally)
+        self.lines.update(other.lines)
+        self.rows |= other.rows
+
+    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
+        """Add an image's line and row."""
+        self.lines.update({name: line})
+        if row:
+            self.rows[name] = row
 
 
 def painter_of(

@@ -27,14 +27,17 @@ from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import refuse_no_image
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
+from polymask.layouts.common.kept_splits import with_kept_splits
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
 from polymask.painting.batch import BatchPainter
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized, scaled
+from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot, open_root
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -173,6 +176,7 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
         labels = label_choice(annotations, options)
         skipped = [*annotations.skipped, *unknown_labels(annotations, labels, options)]
         layout_options = plan_layout(annotations, labels, options)
+        layout_options = _with_kept_splits(layout_options, annotations, open_root(dest))
     folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
         source=None if isinstance(source, Annotations) else located(source),
@@ -188,6 +192,15 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
         deletes=deletes,
         painter=None if deletes else painter_of(annotations, labels, layout_options, options),
     )
+
+
+def _with_kept_splits(
+    options: LayoutOptions, annotations: Annotations, root: Root | ObjectRoot
+) -> LayoutOptions:
+    """The options with the splits of earlier runs, if this run asks for none."""
+    if not options.keeps_splits or b'"split' not in (root.read(MANIFEST) or b""):
+        return options
+    return with_kept_splits(options, annotations.names, read_manifest(root))
 
 
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:
