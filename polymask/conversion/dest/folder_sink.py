@@ -27,7 +27,7 @@ from polymask.conversion.dest.companions import (
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
-from polymask.conversion.dest.way_back import may_have_deleted, recovery
+from polymask.conversion.dest.way_back import Takings, recovery
 from polymask.errors import InputError
 from polymask.layouts import Drawn
 from polymask.layouts.common.kept_splits import drawing_of
@@ -60,8 +60,8 @@ class FolderSink:
         self, dest: Dest, *, overwrite: bool = False, update: bool = False, keep_sources: bool = False
     ) -> None:
         self.dest, self.overwrite, self.update, self.keep_sources = dest, overwrite, update, keep_sources
-        self.state = DestState()
-        self.written = Lines()
+        self.state, self.written = DestState(), Lines()
+        self._takings: Takings | None = None  # of earlier runs
 
     @property
     def root(self) -> Root | ObjectRoot:
@@ -165,12 +165,12 @@ class FolderSink:
             if not self.keep_sources:  # otherwise it is proven before the deletion
                 require_whole(self.dest, self._stored, entry)
             return entry
-        if deleted is not None or not may_have_deleted(self.root):
+        self._takings = self._takings or Takings(self.root)
+        if deleted is not None or not self._takings.may_include(declared.name):
             return None  # polygons were restored and edited since: the mask follows
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others",
-            advice="if they were deleted, choose another DEST for what is there now, or "
-            + recovery(self.root),
+            advice=f"if they were deleted, choose another DEST for the others, or {recovery(self.root)}",
         )
 
     @cached_property
