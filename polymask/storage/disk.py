@@ -64,7 +64,9 @@ def read_regular(descriptor: int, path: Path) -> bytes:
     """The bytes of an open regular file, which is then closed; raises as `regular` does."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{path} is in the way: it is no regular file")
+            raise InputError(
+                f"{path} is in the way: it is no regular file", advice="put a regular file in its place"
+            )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read()
     except OSError as error:

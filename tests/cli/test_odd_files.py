@@ -142,7 +142,7 @@ def test_tables_that_are_no_files_are_never_waited_for(
         (("stats", "/dev/zero"), "/dev/zero: a device, and no file; name a file, a folder or a pipe"),
         (("stats", SAMPLE, "--labels", "/dev/zero"), "/dev/zero: no regular file; name a label file"),
         (("stats", SAMPLE, "--labels", "pipe"), "pipe: no regular file; name a label file"),
-        (("stats", SAMPLE, "--config", "pipe"), "pipe is in the way: it is no regular file"),
+        (("stats", SAMPLE, "--config", "pipe"), "pipe: no regular file; name a TOML file"),
     ],
 )
 def test_what_is_named_itself_is_a_file(

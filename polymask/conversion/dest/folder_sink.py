@@ -26,6 +26,7 @@ from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
+from polymask.conversion.options import ConvertOptions
 from polymask.errors import InputError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -66,13 +67,12 @@ class FolderSink:
 
     `state` is the state of DEST, set while planning and again once the run holds DEST. `written` has the
     manifest's lines of this run. With `keep_sources`, a line lists the instances of its mask, so that they
-    can be deleted. With `update`, masks that nobody has touched follow their source.
+    can be deleted. With `update`, untouched masks follow their source; in a dry run, `write` only looks.
     """
 
-    def __init__(
-        self, dest: Dest, *, overwrite: bool = False, update: bool = False, keep_sources: bool = False
-    ) -> None:
-        self.dest, self.overwrite, self.update, self.keep_sources = dest, overwrite, update, keep_sources
+    def __init__(self, dest: Dest, options: ConvertOptions, *, keep_sources: bool = False) -> None:
+        self.dest, self.keep_sources, self.dry_run = dest, keep_sources, options.dry_run
+        self.overwrite, self.update = options.overwrite, options.update
         self.state = DestState()
         self.written = Lines()
 
@@ -177,9 +177,7 @@ class FolderSink:
             return None  # polygons were restored and edited since: the mask follows
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others",
-            advice=(
-                "if they were deleted, choose another DEST for what is there now, or " + recovery(self.root)
-            ),
+            advice=f"if they were deleted, choose another DEST for what is left, or {recovery(self.root)}",
         )
 
     @cached_property
@@ -190,7 +188,7 @@ class FolderSink:
         return open_mask_folder(Folder(self.root.path))
 
     def write(self, drawn: Drawn, source_sha256: str) -> bool:
-        """Write an image's files; returns False if all of them existed already.
+        """Write an image's files; returns False if all of them exist already.
 
         Raises:
             InputError: A file differs and may not be replaced.
@@ -198,7 +196,7 @@ class FolderSink:
         entry = self.state.entries.get(drawn.name, {})
         stored_files = [self.root.read(path) for path, _ in drawn.files]
         if not entry and all(data is None for data in stored_files):
-            for path, data in drawn.files:  # a new image, with nothing to follow or to remove
+            for path, data in () if self.dry_run else drawn.files:  # a new image: nothing to follow or remove
                 self.root.write(path, data)
             return bool(drawn.files)
         missing, same = [], getattr(self.dest.layout, "same", same_picture)
@@ -213,6 +211,8 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self._refusal(entry, path, problem)
             missing.append((path, data))
+        if self.dry_run:
+            return bool(missing)
         stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
