@@ -509,6 +509,18 @@ def test_what_is_no_file_is_replaced_by_one(case: Case) -> None:
     case.works("verify", out)
 
 
+@follows("storage/disk: move it away")
+def test_what_no_memory_holds_is_moved_away(case: Case) -> None:
+    """A file with a hole of four gigabytes, where the manifest was."""
+    source, out = case.write("a.json", coco()), case.out
+    case.works("convert", source, out)
+    with (out / "manifest.jsonl").open("r+b") as manifest:
+        manifest.truncate((4 << 30) + 1)
+    case.fails("verify", out)
+    (out / "manifest.jsonl").rename(case.folder / "hole")
+    case.works("convert", source, out, "--overwrite")
+
+
 @follows("storage/roots/folders: remove the link", "storage/roots/folders: move it away")
 def test_what_is_no_folder_in_dest_goes(case: Case) -> None:
     """A link, or a file, where the folder of masks goes."""

@@ -195,9 +195,9 @@ class DestCheck:
                 yield path, name
 
     def _safe_paths(self) -> Iterator[tuple[str, str]]:
-        """As `_paths`, and each path is checked to be safe."""
+        """As `_paths`, and each path is checked to be safe, and possible in this locale."""
         for path, name in self._paths():
-            safe_path(_file(path))
+            os.fsencode(safe_path(_file(path)))
             yield path, name
 
     def _refuse_repainting(self, state: DestState) -> None:
