@@ -12,7 +12,7 @@ from polymask.cli.flags import (
     QUIET,
     WORKERS,
     GroupedCommand,
-    Number,
+    RealNumber,
     WholeNumber,
     extra,
     limit_flags,
@@ -186,7 +186,7 @@ def stats_command(
 )
 @extra(
     "--max-mb",
-    type=Number(min=0, min_open=True),
+    type=RealNumber(min=0, min_open=True),
     metavar="N",
     help="The largest report, in megabytes (24).",
 )

@@ -72,7 +72,7 @@ class WholeNumber(click.IntRange):
     name = "whole number"
 
 
-class Number(click.FloatRange):
+class RealNumber(click.FloatRange):
     """A number."""
 
     name = "number"
@@ -92,7 +92,7 @@ def _type(flag: Flag) -> Any:
     if flag.kind == "whole":
         return int if flag.least is flag.most is None else WholeNumber(flag.least, flag.most)
     if flag.kind == "number":
-        return float if flag.least is flag.most is None else Number(flag.least, flag.most)
+        return float if flag.least is flag.most is None else RealNumber(flag.least, flag.most)
     return _frame if flag.kind == "frame" else None
 
 

@@ -38,8 +38,16 @@ def regular(path: Location, *, most: float = LARGEST) -> bytes:
     try:
         descriptor = os.open(path, _READ)
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link that leads round, a socket
+            raise _no_regular_file(path) from None
         raise disk_error(error, path) from None
     return read_regular(descriptor, path, most=most)
+
+
+def _no_regular_file(path: Path) -> InputError:
+    return InputError(
+        f"{path} is in the way: it is no regular file", advice="put a regular file in its place"
+    )
 
 
 def refuse_device(path: Location) -> None:
@@ -68,9 +76,7 @@ def read_regular(descriptor: int, path: Path, *, most: float = LARGEST) -> bytes
         if status.st_size > most:
             raise InputError(f"{path} is in the way: it has {status.st_size:,} bytes", advice="move it away")
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(
-                f"{path} is in the way: it is no regular file", advice="put a regular file in its place"
-            )
+            raise _no_regular_file(path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read()
     except OSError as error:

@@ -66,7 +66,7 @@ class Folders:
             return InputError(
                 f"{path} is a symbolic link, and polymask follows none below DEST", advice="remove the link"
             )
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENXIO):
             return InputError(
                 f"{path} is in the way: it is not of the kind that goes there", advice="move it away"
             )
