@@ -575,7 +575,7 @@ def test_permissions_are_checked(case: Case) -> None:
 
 @follows(
     "conversion/dest/deleted: choose another DEST, or {recovery(root)}",
-    "conversion/dest/folder_sink: 'if they were deleted, choose another DEST",
+    "conversion/dest/folder_sink: if they were deleted, choose another DEST",
     "conversion/dest/companions: {recovery(dest.root)}, then convert",
     "conversion/dest/losses: {recovery(root)}, then convert",
 )

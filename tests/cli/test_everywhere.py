@@ -154,6 +154,12 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 54321)
 
 
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written to the root of the disk."""
+    monkeypatch.setenv("HOME", "")
+    assert home_folder() is None
+
+
 def test_without_a_home_an_index_is_made_each_time(
     homeless: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
