@@ -348,4 +348,4 @@ def test_binary_data_is_no_utf_16(tmp_path: Path) -> None:
 
 def test_what_a_decoder_refuses_is_a_value_error() -> None:
     """The readers rely on it: errors of older releases of msgspec passed them by."""
-    assert issubclass(msgspec.MsgspecError, ValueError)
+    assert issubclass(msgspec.DecodeError, ValueError)
