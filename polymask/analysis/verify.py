@@ -22,6 +22,7 @@ from polymask.errors import (
     naming,
 )
 from polymask.formats import Annotations
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.reading.images.splits import images_in_split
@@ -104,6 +105,7 @@ def verify_folder(
         )
     annotations, masks = sources_in_split([annotations, whole_images(masks)], options.split)
     require_pictures(annotations, every=False)
+    annotations = in_pixels(annotations)
     return _against_source(masks, annotations, rules, progress)
 
 

@@ -22,6 +22,7 @@ from polymask.conversion.planning.layout_plan import plan_layout
 from polymask.conversion.planning.problems import open_or_count
 from polymask.errors import naming
 from polymask.formats import Annotations
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import refuse_no_image
 from polymask.labels.label_map import LabelMap
@@ -107,6 +108,7 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     plan = _draft(source, dest, options)
     needed = _sized_by_pictures(plan)
     require_pictures(plan.annotations, indices=needed, images=len(plan.indices), every=False)
+    plan = replace(plan, annotations=in_pixels(plan.annotations))
     root = plan.sink.root
     if isinstance(root, Root) and root.path.is_dir():
         from polymask.conversion.dest.losses import refuse_lost_manifest  # quick to start without

@@ -176,7 +176,7 @@ def _drawings(
     """What is drawn of an image, with the painting that it is drawn from: the whole, or each of its tiles."""
     copies = copies_of(plan, index, declared=declared, frame=painting.record.frame)
     if (tiling := plan.options.tiling) is None:
-        drawn = plan.layout.draw(painting, with_picture(plan, index))
+        drawn = plan.layout.draw(painting, with_picture(plan, index, declared=declared))
         height, width = painting.record.frame
         yield painting, replace(drawn, files=(*drawn.files, *copies(drawn.name, (0, 0, height, width))))
         return

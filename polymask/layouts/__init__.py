@@ -43,6 +43,7 @@ from numpy.typing import DTypeLike
 
 from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
+from polymask.model import Frame
 from polymask.painting.painting import Painting
 from polymask.painting.tiles import Tiling, image_of
 from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
@@ -98,6 +99,7 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
+    annotated: Frame | None = None  # the size that the picture must have
     source_format: str = ""
     tiling: Tiling | None = None  # how images are cut into tiles, each an image of the layout
 

@@ -136,7 +136,8 @@ def preview_of(
     chosen = choose(facts, limit)
     draw = partial(_shot, survey=survey, facts=facts, chosen=chosen)
     shots = [shot for chunk in run_chunks(draw, list(chosen), workers) for shot in chunk]
-    shots, pictures, unshown = fit(shots, _reader(survey), max_mb)
+    annotated = survey.annotations is not None
+    shots, pictures, unshown, scaled = fit(shots, _reader(survey), max_mb, annotated=annotated)
     findings = [*_of_file(survey), *(finding for image in facts for finding in image.findings)]
     return Preview(
         title=title,
@@ -144,10 +145,11 @@ def preview_of(
         facts=facts,
         shots=shots,
         findings=findings,
-        counts_instances=survey.annotations is not None,
+        counts_instances=annotated,
         pictures=pictures,
         palette=palette,
         unshown=unshown,
+        scaled=scaled,
         by_label=survey.by_label,
         notes=[f"{image.name}: {image.problem}" for image in facts if image.problem],
     )
@@ -179,10 +181,12 @@ def _reader(survey: Survey) -> ReadPicture:
     return read
 
 
-def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[Shot], int, list[str]]:
+def fit(
+    shots: Sequence[Shot], read: ReadPicture, max_mb: float, *, annotated: bool
+) -> tuple[list[Shot], int, list[str], list[str]]:
     """The shots that fit into `max_mb` megabytes, with pictures as large as the remaining bytes allow.
 
-    Also returns the number of shots with a picture, and the problems of pictures that cannot be shown.
+    Also returns what `add_pictures` does.
     """
     budget = int(max_mb * 1e6) - _RESERVE
     if budget <= 0:
@@ -190,7 +194,9 @@ def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[S
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     fitting = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
     remaining = budget - sum(map(size_of, fitting))
-    return fitting, *(add_pictures(fitting, read, remaining) if with_pictures else (0, []))
+    if not with_pictures:
+        return fitting, 0, [], []
+    return fitting, *add_pictures(fitting, read, remaining, annotated=annotated)
 
 
 def _of_file(survey: Survey) -> list[Finding]:

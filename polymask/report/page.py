@@ -41,7 +41,8 @@ class Preview:
     """The content of a report: its title, the facts of all images, and the shots of the shown images.
 
     `changes` are the rows of changes, in the report of a dry run; `notes` name images that cannot be
-    shown, `unshown` pictures. `by_label` says that each label has a mask, and masks may overlap.
+    shown, `unshown` pictures, and `scaled` images whose picture has another size than their mask.
+    `by_label` says that each label has a mask, and masks may overlap.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Preview:
     changes: Sequence[dict[str, Any]] | None = None
     notes: list[str] = field(default_factory=list)
     unshown: list[str] = field(default_factory=list)
+    scaled: list[str] = field(default_factory=list)
     by_label: bool = False
 
 

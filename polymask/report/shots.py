@@ -3,11 +3,13 @@
 import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.pixels import size_problem
 from polymask.codecs.png import encode_color, encode_png
 from polymask.errors import InputError
 from polymask.labels.label_map import VOID_8, LabelMap
@@ -109,19 +111,23 @@ def step_of(frame: Frame) -> int:
     return 1 if pixels <= MOST_PIXELS else math.ceil(math.sqrt(pixels / SHOWN_PIXELS))
 
 
-def add_pictures(shots: Sequence[Shot], read: ReadPicture, budget: int) -> tuple[int, list[str]]:
+def add_pictures(
+    shots: Sequence[Shot], read: ReadPicture, budget: int, *, annotated: bool
+) -> tuple[int, list[str], list[str]]:
     """Add pictures to shots, as large as `budget` bytes allow.
 
-    Returns the number of shots with a picture, and the problems of pictures that cannot be shown.
+    Returns the number of shots with a picture, the problems of pictures that cannot be shown, and the names
+    of those that are scaled: a picture of another size is not shown where the frames are `annotated`.
     """
     step = max(1, len(shots) // EXAMPLES)
     examples = [(data, _frame(shot)) for shot in shots[::step] if (data := read(shot["name"]))]
     size = best_size(examples, len(shots), budget)
-    count, problems = 0, []
+    count, problems, scaled = 0, list[str](), list[str]()
     for shot in shots:
         if (data := read(shot["name"])) is None:
             continue
         try:
+            scaled += _scaled(shot, data, annotated=annotated)
             picture = small_jpeg(data, _frame(shot), size or SIZES[-1])
         except InputError as error:
             problems.append(f"{shot['name']}: {error}")
@@ -130,7 +136,15 @@ def add_pictures(shots: Sequence[Shot], read: ReadPicture, budget: int) -> tuple
             shot["picture"] = _uri("jpeg", picture)
             budget -= cost
             count += 1
-    return count, problems
+    return count, problems, scaled
+
+
+def _scaled(shot: Shot, data: bytes, *, annotated: bool) -> list[str]:
+    """The shot's name if its picture has another size; raises `InputError` where it must not have it."""
+    problem = size_problem(BytesIO(data), tuple(shot.get("full", _frame(shot))))
+    if problem and annotated:
+        raise InputError(problem)
+    return [shot["name"]] if problem else []
 
 
 def _frame(shot: Shot) -> Frame:
