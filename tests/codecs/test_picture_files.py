@@ -118,6 +118,12 @@ def test_superviselys_pictures_are_found_by_every_command(supervisely: Path, tmp
     report = convert(supervisely, tmp_path / "out", images=supervisely, copy_images=True)
     assert "the picture is 6 × 9 px" in report.failures[0].reason  # found, and of another size
     for source in (supervisely, supervisely / "ds1", supervisely / "ds1/ann/a.png.json"):
+        assert "the picture is 6 × 9 px" in preview(source, tmp_path / "a.html").unshown[0]
+    assert (
+        "the picture is 6 × 9 px" in preview(supervisely, tmp_path / "b.html", images=supervisely).unshown[0]
+    )
+    picture(supervisely / "ds1/img/a.png", (8, 6))
+    for source in (supervisely, supervisely / "ds1", supervisely / "ds1/ann/a.png.json"):
         assert preview(source, tmp_path / "a.html").pictures == 1
     assert preview(supervisely, tmp_path / "b.html", images=supervisely).pictures == 1
 
