@@ -97,25 +97,30 @@ static Outcome merge_image(Batch *b, Py_ssize_t i, const int64_t *cuts, int64_t 
     return merged(&s, b->pen.spans.size, labels, group_of, b->most, &b->merge, &b->shares);
 }
 
+/* A band of an image's painted spans goes to its PNG and to its digest. */
+static int tell_band(void *batch, Painted *band) {
+    Batch *b = batch;
+    return add_painted_rows(b->png, band) || digest_painted(band, b->png->width, b->png->background, &b->digest);
+}
+
 static Outcome paint_image(Batch *b, Py_ssize_t i) {
     int64_t height = b->frame[2 * i], width = b->frame[2 * i + 1];
     if (height >= INT32_MAX || width >= INT32_MAX || LONGEST_RUN / height < width) return UNDECIDED;
     size_t n = (size_t)(b->cuts[i + 1] - b->cuts[i]);
     int64_t *cuts = scratch(&b->own, (n + 1) * (2 * sizeof *cuts + sizeof(int32_t)));
-    if (!cuts) return NO_MEMORY;
+    begin_digest(&b->digest);
+    if (!cuts || begin_stream(b->png, height, width)) return NO_MEMORY;
     Outcome outcome = draw_image(b, i, cuts);
     if (outcome == DONE) outcome = merge_image(b, i, cuts, cuts + n + 1, (int32_t *)(cuts + 2 * (n + 1)));
     if (outcome != DONE) return outcome;
-    begin_stream(b->png, height, width);
-    b->digest.length = 0;
-    if (add_all(b->png, &b->merge.out) || add_record(b, i) || add_counts(b, i) ||
-        digest_painted(&b->merge.out, height, width, b->png->background, &b->digest))
-        return NO_MEMORY;
-    return DONE;
+    int failed = end_stream(b->png) || end_digest(&b->digest, height * width, b->png->background) || add_record(b, i) ||
+                 add_counts(b, i);
+    return failed ? NO_MEMORY : DONE;
 }
 
 static int paint_images(Batch *b) {
     for (Py_ssize_t i = 0; i < b->images; i++) {
+        const Py_ssize_t png = b->png->out.size, digest = b->digest.size;
         Outcome outcome = paint_image(b, i);
         if (outcome == NO_MEMORY) return -1;
         b->done[i] = outcome == DONE;
@@ -123,8 +128,11 @@ static int paint_images(Batch *b) {
             int64_t *pixels = b->merge.pixels;
             b->merge.pixels = NULL;
             free_merge(&b->merge);
-            b->merge = (Merge){.background = b->merge.background, .void_ = b->merge.void_, .owned = b->merge.owned};
+            b->merge = (Merge){.background = b->merge.background, .void_ = b->merge.void_, .owned = b->merge.owned,
+                               .take = tell_band, .to = b};
             b->merge.pixels = memset(pixels, 0, 65536 * sizeof *pixels);
+            abandon_stream(b->png, png);
+            b->digest.size = digest;
         }
         b->ends[3 * i] = b->png->out.size;
         b->ends[3 * i + 1] = b->digest.size;

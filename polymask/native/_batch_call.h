@@ -3,6 +3,14 @@
 
 static PyObject *bytes_of(const void *at, Py_ssize_t size) { return PyBytes_FromStringAndSize(size ? at : "", size); }
 
+/* The bytes at a place, which is free from then on: of a large image, memory must not hold all of them twice. */
+static PyObject *moved(uint8_t **at, Py_ssize_t size) {
+    PyObject *bytes = bytes_of(*at, size);
+    PyMem_RawFree(*at);
+    *at = NULL;
+    return bytes;
+}
+
 /* The room for what is told of each image and row, as bytes objects. */
 static int batch_room(Batch *b, PyObject **out) {
     const Py_ssize_t sizes[] = {b->images, b->rows, 24 * b->images, 16 * b->images};
@@ -27,6 +35,8 @@ static PyObject *painted_batch(Batch *b, int pixel) {
     if (!batch_room(b, out)) {
         b->png->pixel = pixel;
         b->png->background = (uint16_t)b->merge.background;
+        b->merge.take = tell_band;
+        b->merge.to = b;
         Py_BEGIN_ALLOW_THREADS
         failed = paint_images(b);
         Py_END_ALLOW_THREADS
@@ -35,10 +45,12 @@ static PyObject *painted_batch(Batch *b, int pixel) {
         b->pen = (Pen){0};
         b->merge = (Merge){0};
         if (failed) PyErr_NoMemory();
-        else
-            result = Py_BuildValue("(OOOONNNNN)", out[0], out[1], out[2], out[3], bytes_of(b->png->out.at, b->png->out.size),
-                                   bytes_of(b->digest.at, b->digest.size), bytes_of(b->record.at, b->record.size),
-                                   bytes_of(b->count.at, b->count.size), bytes_of(b->share.at, b->share.size));
+        else {
+            PyObject *png = moved(&b->png->out.at, b->png->out.size), *digest = moved(&b->digest.at, b->digest.size);
+            result = Py_BuildValue("(OOOONNNNN)", out[0], out[1], out[2], out[3], png, digest,
+                                   moved(&b->record.at, b->record.size), moved(&b->count.at, b->count.size),
+                                   moved(&b->share.at, b->share.size));
+        }
     }
     for (int i = 0; i < 4; i++) Py_XDECREF(out[i]);
     return result;

@@ -94,10 +94,13 @@ class BatchPainter:
         """For each row, the bytes of text of all rows before it."""
         return np.concatenate([[0], np.cumsum(self.table.rows[:, TO] - self.table.rows[:, FROM])])
 
-    def paint(self, indices: Sequence[int]) -> Iterator["PaintedBatch"]:
-        """Paint the images, in order, as many in a call as the limits of a call allow."""
+    def paint(self, indices: Sequence[int], numbers: Sequence[int] | None = None) -> Iterator["PaintedBatch"]:
+        """Paint images of the table, in order, as many in a call as its limits allow.
+
+        `numbers` are the images' indices in their source, where these differ from those in the table.
+        """
         for part in self._parts(np.array(indices, np.int64)):
-            yield self._painted(part)
+            yield self._painted(part, numbers)
 
     def _parts(self, indices: Int64) -> Iterator[Int64]:
         table = self.table
@@ -112,7 +115,7 @@ class BatchPainter:
         if begin < len(indices):
             yield indices[begin:]
 
-    def _painted(self, indices: Int64) -> "PaintedBatch":
+    def _painted(self, indices: Int64, numbers: Sequence[int] | None) -> "PaintedBatch":
         table, void = self.table, self.label_map.void
         first, stop = table.cuts[indices], table.cuts[indices + 1]
         rows = table.rows[flat_indices(first, stop)]
@@ -139,7 +142,8 @@ class BatchPainter:
             self.most_pairs,
             self.encoding.depth // 8,
         )
-        return PaintedBatch(indices.tolist(), names, frames.tolist(), cuts, values, output, self)
+        sources = [numbers[index] if numbers else index for index in indices.tolist()]
+        return PaintedBatch(sources, names, frames.tolist(), cuts, values, output, self)
 
     def _order(self, cuts: Int64) -> Int64:
         """The rows of each image, numbered from 0, the last on top."""

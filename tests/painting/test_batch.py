@@ -11,7 +11,9 @@ from polymask import LabelMap, native
 from polymask.codecs.painted_png import Encoding
 from polymask.formats import open_annotations
 from polymask.painting import batch
+from polymask.painting.painting import Painting
 from polymask.painting.rules import Rules
+from polymask.raster.mask_digest import mask_sha256
 
 pytestmark = pytest.mark.skipif(native.compiled is None, reason="the compiled kernel paints many at once")
 Options = dict[str, Any]
@@ -116,3 +118,48 @@ def test_the_rows_of_an_image_are_numbered_from_its_first(coco_file: Callable[..
         most_pairs=9,
     )
     assert painter._order(ints(0, 2, 2, 5)).tolist() == [1, 0, 2, 1, 0]
+
+
+def test_an_image_that_is_declined_late_leaves_its_neighbors_as_they_are() -> None:
+    """Its labels share more pixels than may be counted: its PNG and runs were begun, and are left out."""
+    rows = np.array([[i, 0, 5, 0, batch.RINGS, 0, 15, 0, 0] for i in (0, 1, 1, 2)], np.int64)
+    several = {
+        "rows": rows,
+        "names": (b'"a"',) * 3,
+        "frames": ints(2, 3, 2, 3, 2, 3),
+        "cuts": ints(0, 1, 3, 4),
+    }
+    done, _, ends, _, *streams = call(
+        **several, values=ints(7, 7, 8, 7), groups=ints(0, 0, 1, 0), order=ints(0, 0, 1, 0), most=0
+    )
+    _, _, _, _, *alone = call()
+    assert list(done) == [1, 0, 1]
+    assert [stream[: len(part)] for stream, part in zip(streams[:3], alone, strict=False)] == alone[:3]
+    assert [stream[len(part) :] for stream, part in zip(streams[:3], alone, strict=False)] == alone[:3]
+    assert np.frombuffer(ends, np.int64).reshape(3, 3)[1].tolist() == [len(part) for part in alone[:3]]
+
+
+def test_an_image_told_band_by_band_has_the_file_and_the_digest_of_its_whole(
+    coco_file: Callable[..., Path],
+) -> None:
+    """More spans than are merged at once go to PNG and digest a band of rows at a time."""
+    tall = 1_100_000
+    rings = [[0, 5, 4, 5, 2, tall], [1, 0, 6, tall - 9, 1, tall - 9], [3, tall, 5, 9, 6, tall / 2]]
+    path = coco_file(
+        images=[{"id": 1, "file_name": "a.jpg", "height": tall, "width": 6}],
+        annotations=[
+            {"id": i, "image_id": 1, "category_id": (3, 7)[i % 2], "segmentation": [ring]}
+            for i, ring in enumerate(rings)
+        ],
+    )
+    annotations = open_annotations(path)
+    labels, rules = LabelMap.from_names(["cat", "dog"]), Rules(overlap="void")
+    assert annotations.table is not None
+    painter = batch.BatchPainter(annotations.table, labels, rules, encoding=Encoding(), most_pairs=9)
+    (painted,) = painter.paint([0])
+    whole = Painting(annotations.decode(0), labels, rules)
+    assert len(whole.spans.table) > 2 << 20
+    image = painted.image(0)
+    assert image.png == Encoding().encode(whole.painted)
+    assert image.mask_sha256 == mask_sha256(whole.painted)
+    assert painted.sums.tolist() == [[whole.labeled_pixels, whole.contested_pixels]]
