@@ -24,7 +24,7 @@ from polymask.native import compiled
 from polymask.painting.accounted import BACKGROUND, VOID
 from polymask.painting.rules import Rules
 from polymask.raster import overlaps
-from polymask.raster.mask_digest import sha256_of_runs
+from polymask.raster.mask_digest import RunDigests
 from polymask.raster.spans import Int64, flat_indices
 
 IMAGES = 64  # the most images that a call paints
@@ -141,9 +141,10 @@ class BatchPainter:
             self.rules.overlap != "void",
             self.most_pairs,
             self.encoding.depth // 8,
+            (digests := RunDigests(frames.tolist())).add,
         )
         sources = [numbers[index] if numbers else index for index in indices.tolist()]
-        return PaintedBatch(sources, names, frames.tolist(), cuts, values, output, self)
+        return PaintedBatch(sources, names, digests, cuts, values, output, self)
 
     def _order(self, cuts: Int64) -> Int64:
         """The rows of each image, numbered from 0, the last on top."""
@@ -183,14 +184,14 @@ class PaintedBatch:
         self,
         indices: Sequence[int],
         names: Sequence[str],
-        frames: Sequence[Sequence[int]],
+        digests: RunDigests,
         cuts: Int64,
         values: Int64,
         output: Sequence[bytes],
         painter: BatchPainter,
     ) -> None:
         self.indices, self.names, self.cuts, self.values = indices, names, cuts, values
-        self.frames, self.painter = frames, painter
+        self.digests, self.painter = digests, painter
         self.is_painted = output[0]
         self.empty = np.frombuffer(output[1], bool)
         self._ends = [(0, 0, 0), *_table(output[2], 3).tolist()]
@@ -201,13 +202,13 @@ class PaintedBatch:
     def image(self, at: int) -> PaintedImage:
         """An image that the call painted."""
         (png, runs, record), (png_end, runs_end, record_end) = self._ends[at], self._ends[at + 1]
-        height, width = self.frames[at]
+        height, width = self.digests.frames[at]
         frame = height, width
         return PaintedImage(
             self.names[at],
             frame,
             self.painter.encoding.file(frame, self._png[png:png_end]),
-            sha256_of_runs(frame, self._runs[runs:runs_end]),
+            self.digests.sha256(at, self._runs[runs:runs_end]),
             sha256(self._records[record:record_end]).hexdigest(),
         )
 
