@@ -15,20 +15,21 @@ ROOT = HERE.parent.parent
 MADE = "Made from the formats' own tables by `python docs/generate_formats.py`."
 MOST_SHOWN = 1200
 INTRODUCTION = """\
-SOURCE is a file, a folder, a glob or a zip. Its format is told by content, never by name;
-`--from FORMAT` overrides. A folder is of the format that its first file of any known format shows.
-Which of a tool's exports to take, and where it is, tells [a table of all tools](../tools.md).
+SOURCE is a file, a folder, a zip, or a pattern such as `'train/*.json'`. polymask recognizes the format by
+the content, never by the name of a file; `--from FORMAT` names it instead. The first file of a known
+format decides for a whole folder. [Which export to take](../tools.md) says for each annotation tool which
+export is read, and where to find it.
 
-A zip is read in place: nothing is unpacked to disk, names that would lead out of it are refused, and
-so is a member that unpacks to more than 200 times its size. Files and folders whose names begin with
-a dot are passed over, and links to folders are not followed.
+A zip is read in place, and nothing is unpacked to disk. Names that would lead out of the zip are refused, and
+so is a file in it that unpacks to more than 200 times its size. Files and folders whose names begin with
+a dot are ignored, and links to folders are not followed.
 
-All files are checked before anything is written, and each is parsed again when its turn comes, so
-memory holds one image at a time. Pictures are opened only by formats that do not tell their size, and
+All files are checked before anything is written. Each is read again when its turn comes, so that
+memory holds one image at a time. Pictures are opened only if the format does not give their size, and then
 only their headers are read.
 
-What to ask of Appen, Fritz AI, Anolytics and others whose exports nothing describes is on
-[a page of its own](other-tools.md).
+What to ask of [services without a public format](other-tools.md), such as Appen, Fritz AI and Anolytics, is
+on a page of its own.
 """
 FENCES = {
     ".json": "json",

@@ -12,6 +12,7 @@ from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError
 from polymask.formats import Annotations, open_annotations
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.selection import refuse_unknown_labels
 from polymask.limits import Limits
 from polymask.log import log
@@ -178,6 +179,7 @@ def _upload(
         else open_annotations(source, format=options.from_, options=options.reading)
     )
     refuse_unknown_labels(annotations, options)
+    annotations = in_pixels(annotations)
     report = upload(
         annotations,
         url,

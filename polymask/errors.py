@@ -73,9 +73,13 @@ class PolymaskError(Exception):
         """What to do about the error; without special advice, the usual advice of its class."""
         return self.usual_advice if self.special_advice is None else self.special_advice
 
+    @property
+    def problem(self) -> str:
+        """The text of the error without its advice."""
+        return ": ".join(part for part in (self.file, self.place, self.message) if part)
+
     def __str__(self) -> str:
-        text = ": ".join(part for part in (self.file, self.place, self.message) if part)
-        return f"{text}; {self.special_advice}" if self.special_advice else text
+        return f"{self.problem}; {self.special_advice}" if self.special_advice else self.problem
 
     def within(self, *, file: object = None, place: str | None = None, advice: str | None = None) -> Self:
         """The same error with more context: `file` and `place` go before the present ones.

@@ -48,7 +48,7 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     """The options of `convert`."""
 
     labels: Labels | None
-    split: str
+    split: str | None
     check_images: bool
     pixel_rule: str
     overlap: str

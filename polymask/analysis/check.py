@@ -8,15 +8,16 @@ from polymask.analysis.check_labels import of_labels
 from polymask.analysis.findings import Findings
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
-from polymask.errors import InputError
+from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations
+from polymask.formats.drawing.shares import SMALLEST, are_shares, in_pixels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import open_chosen
 from polymask.labels.as_label_map import Labels
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
-from polymask.model import Finding, Frame, ImageRecord, Instance, Ring, Runs, Skipped, Spans
+from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Skipped, Spans
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
@@ -26,7 +27,6 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 
-_TINY = 16  # px; in a smaller image, one pixel may be an object
 _SAME_SIZE = {
     2: "mirrored",
     3: "upside down",
@@ -98,6 +98,10 @@ def of_source(annotations: Annotations) -> Iterator[Finding]:
             first = annotations.names[min(images)]
             place = f"in {len(images):,} images, e.g. {first}" if len(images) > 1 else f"in {first}"
             yield Finding("not-painted", "", None, f"{sum(images.values()):,} × {reason.text}, {place}")
+    try:
+        in_pixels(annotations)
+    except FormatError as error:
+        yield Finding("all-shares", "", None, str(error))
     if ledger.declared and not ledger.instances:
         yield Finding("nothing-painted", "", None, nothing_painted(ledger.declared, ledger.omitted))
 
@@ -150,15 +154,10 @@ def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
         for kind, (is_odd, message) in oddities.items():
             if is_odd:
                 yield Finding(kind, record.name, instance.id, message)
-    if rings and _are_shares(rings, record.frame):
+    if rings and min(record.frame) > SMALLEST and are_shares(rings):
         message = "all points lie between 0 and 1: shares of the image's sides, not pixels?"
         yield Finding("shares", record.name, instance.id, message)
     yield from _of_parts(record, instance, drawn)
-
-
-def _are_shares(rings: Sequence[Ring], frame: Frame) -> bool:
-    """Whether rings are shares of the sides of an image, by all likelihood."""
-    return min(frame) > _TINY and not any(outside(ring, (1, 1)) for ring in rings)
 
 
 def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
@@ -18,14 +18,11 @@ from polymask.analysis.masks.mask_sets import (
     MaskSet,
     chosen_masks,
     mask_set,
-    open_sources,
-    sources_in_split,
 )
 from polymask.analysis.masks.matching import matched
-from polymask.analysis.masks.whole_images import whole_images
+from polymask.analysis.masks.whole_images import whole_sources
 from polymask.errors import FormatError, InputError
 from polymask.extras import dataframe
-from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
 from polymask.limits import Limits
@@ -252,7 +249,7 @@ def _splits(sets: tuple[MaskSet, MaskSet], pairs: Sequence[tuple[str, str]]) -> 
 def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[MaskSet, MaskSet]:
     """TRUTH and OTHER; annotations are painted with the default rules."""
     paths = [located(side) for side in sides if isinstance(side, str | Path | Url)]
-    opened = iter(_whole_sources(paths, options))
+    opened = iter(whole_sources(paths, options))
     truth, other = (
         mask_set(next(opened), labels=options.label_map)
         if isinstance(side, str | Path | Url)
@@ -260,14 +257,6 @@ def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[Mas
         for side in sides
     )
     return truth, other
-
-
-def _whole_sources(paths: Sequence[Location], options: ReadingOptions) -> list[MaskSet | Annotations]:
-    """What the paths hold, tiles put together; of two, one may know the splits for both."""
-    of_all = replace(options, split=None) if len(paths) > 1 else options
-    opened = open_sources(paths, of_all, alone=False)
-    whole = [whole_images(source) if isinstance(source, MaskSet) else source for source in opened]
-    return sources_in_split(whole, options.split) if len(paths) > 1 else whole
 
 
 def _scores(agreement: Agreement, names: Names) -> dict[str, LabelScore]:

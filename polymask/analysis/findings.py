@@ -29,6 +29,7 @@ FINDING_KINDS = {
     "duplicate-point": "a point repeats the one before it",
     "out-of-frame": "points or pixels lie outside the image; what lies outside is clipped",
     "shares": "all points lie between 0 and 1, in a larger image: shares of its sides, not pixels?",
+    "all-shares": "all points of all instances lie between 0 and 1; `convert` refuses the source",
     "zero-area": "a ring encloses nothing, and paints nothing",
     "tiny-part": "a ring encloses no pixel center, and paints nothing",
     "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
@@ -48,7 +49,7 @@ RANKS = {
 LEFT_OUT = ("invalid", "unknown-label")  # by --skip-invalid
 _DROPPED_KINDS = ("nothing-painted", "unsupported", "not-painted", "no-size", "zero-area", "tiny-part")
 _RANK_OF = {
-    **dict.fromkeys((*LEFT_OUT, "image-name", "no-picture"), BLOCKS),
+    **dict.fromkeys((*LEFT_OUT, "image-name", "no-picture", "all-shares"), BLOCKS),
     **dict.fromkeys(_DROPPED_KINDS, DROPPED),
 }
 

@@ -22,6 +22,7 @@ from polymask.errors import (
     naming,
 )
 from polymask.formats import Annotations
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.reading.images.splits import images_in_split
@@ -104,6 +105,7 @@ def verify_folder(
         )
     annotations, masks = sources_in_split([annotations, whole_images(masks)], options.split)
     require_pictures(annotations, every=False)
+    annotations = in_pixels(annotations)
     return _against_source(masks, annotations, rules, progress)
 
 
@@ -182,7 +184,7 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     except LimitError:
         raise
     except (InputError, ProofError) as error:
-        return str(error)
+        return error.problem
     return "" if same else f"{mask}: its pixels are not those of the manifest"
 
 
@@ -217,7 +219,7 @@ def _against_source(
         except LimitError:
             raise
         except PolymaskError as error:
-            wrong = str(error)
+            wrong = error.problem  # the advice of the report stands for all
         if wrong:
             report.failures.append(Skipped(name, wrong))
         else:

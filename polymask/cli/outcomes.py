@@ -48,4 +48,7 @@ def preview_text(page: "Preview", output: str) -> str:
     closing = [f"  … and {counted(more, 'more image')}"] if more > 0 else []
     listed = [f"  could not be shown: {problem}" for problem in problems[:MOST_PROBLEMS]]
     findings = f", {counted(len(page.findings), 'finding')}" if page.findings else ""
-    return "\n".join([f"{shown}{remark}{findings} → {output}", *listed, *closing])
+    scaled = [f"  picture scaled to the size of its mask: {name}" for name in page.scaled[:MOST_PROBLEMS]]
+    if (uncounted := len(page.scaled) - MOST_PROBLEMS) > 0:
+        scaled.append(f"  … and {counted(uncounted, 'more picture')}")
+    return "\n".join([f"{shown}{remark}{findings} → {output}", *listed, *closing, *scaled])

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
-from polymask.codecs.pixels import is_turned, resampled, upright_in
+from polymask.codecs.pictures import opened_picture
+from polymask.codecs.pixels import is_turned, other_size, resampled, upright_in
 from polymask.errors import InputError
 from polymask.model import Frame, Window
 
@@ -58,24 +58,16 @@ def require_frame(data: bytes, declared: Frame) -> None:
     """
     try:
         with opened_picture(BytesIO(data), header=True) as picture:
-            frame = _frame_in(picture, declared)
+            problem = other_size(picture, declared)
     except InputError:
         return
-    _require(frame, declared)
+    _refuse(problem)
 
 
-def _frame_in(picture: "Image.Image", declared: Frame) -> Frame:
-    """The (height, width) of a picture, turned on its side where that is what its annotations declare."""
-    is_sideways = is_turned(picture, declared) and orientation_of(picture) in SIDEWAYS
-    width, height = picture.size[::-1] if is_sideways else picture.size
-    return height, width
-
-
-def _require(frame: Frame, declared: Frame) -> None:
-    if frame != declared:
-        height, width = frame
+def _refuse(problem: str) -> None:
+    if problem:
         raise InputError(
-            f"the picture is {height} × {width} px, its annotations are of {declared[0]} × {declared[1]}",
+            problem,
             advice="name the folder of the right pictures with --images DIR, or leave --copy-images out",
         )
 
@@ -98,7 +90,7 @@ def cut_picture(
         (3, 1)
     """
     with opened_picture(BytesIO(data), header=True) as picture:
-        _require(_frame_in(picture, declared), declared)
+        _refuse(other_size(picture, declared))
         whole = upright_in(picture, turned=is_turned(picture, declared))
         whole.load()
         profile = {"icc_profile": kept} if (kept := picture.info.get("icc_profile")) else {}

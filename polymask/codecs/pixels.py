@@ -85,6 +85,29 @@ def upright_in(picture: "Image.Image", *, turned: bool) -> "Image.Image":
     return ImageOps.exif_transpose(picture) if turned else picture
 
 
+def other_size(picture: "Image.Image", frame: Frame) -> str:
+    """What is wrong where a picture has another (height, width) than its annotations; else an empty text.
+
+    A picture that is shown turned has either of its sizes.
+
+    Examples:
+        >>> from PIL import Image
+        >>> other_size(Image.new("L", (6, 4)), (4, 6)), other_size(Image.new("L", (6, 4)), (6, 4))
+        ('', 'the picture is 4 × 6 px, its annotations are of 6 × 4')
+    """
+    is_sideways = is_turned(picture, frame) and orientation_of(picture) in SIDEWAYS
+    width, height = picture.size[::-1] if is_sideways else picture.size
+    if (height, width) == frame:
+        return ""
+    return f"the picture is {height} × {width} px, its annotations are of {frame[0]} × {frame[1]}"
+
+
+def size_problem(source: BinaryIO, frame: Frame) -> str:
+    """`other_size` of a file; raises `InputError` for a source that is no picture."""
+    with opened_picture(source, header=True) as picture:
+        return other_size(picture, frame)
+
+
 def upright(source: BinaryIO, frame: Frame) -> "Image.Image":
     """A picture for viewing, upright, in the size of a (height, width) frame; RGB unless it has fewer bytes.
 

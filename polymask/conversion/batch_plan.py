@@ -1,4 +1,6 @@
-"""Deciding whether a conversion paints many images at once."""
+"""Batches of images: whether a conversion paints many images at once, and what becomes of them."""
+
+import msgspec
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -8,6 +10,28 @@ from polymask.formats import Annotations
 from polymask.layouts import LayoutOptions, layout_named
 from polymask.painting.batch import BatchPainter, InstanceTable, PaintedBatch
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.manifest import Lines
+from polymask.tally import Tally
+
+
+class Batch(msgspec.Struct):
+    """Converted images: the sum of their outcomes, and by image name the lines and rows for the sink."""
+
+    tally: Tally = msgspec.field(default_factory=Tally)
+    lines: dict[str, bytes] | Lines = {}  # of the manifest
+    rows: dict[str, bytes] = {}  # of the files that all images share
+
+    def add(self, other: "Batch") -> None:
+        """Add other images after these."""
+        self.tally.merge(other.tally)
+        self.lines.update(other.lines)
+        self.rows |= other.rows
+
+    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
+        """Add an image's line and row."""
+        self.lines.update({name: line})
+        if row:
+            self.rows[name] = row
 
 Paint = Callable[[Sequence[int]], Iterator[PaintedBatch] | None]
 """Paints many images at once; None where each must be painted by its record."""

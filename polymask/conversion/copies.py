@@ -74,12 +74,15 @@ def _is_its_own_copy(plan: Plan, index: int) -> bool:
     return file is not None and not file.place.zip and plan.sink.root.same(target, file.path)
 
 
-def with_picture(plan: Plan, index: int) -> LayoutOptions:
-    """The layout's options, with the image's picture if there is one and the layout shows it."""
+def with_picture(plan: Plan, index: int, *, declared: Frame) -> LayoutOptions:
+    """The layout's options, with the image's picture if there is one and the layout shows it.
+
+    The picture is of the `declared` frame; the mask may be scaled.
+    """
     has_pictures = plan.options.images is not None or plan.annotations.picture is not None
     if not (has_pictures and getattr(plan.layout, "PICTURES", False)):
         return plan.layout_options
-    return replace(plan.layout_options, picture=lambda: _picture_bytes(plan, index))
+    return replace(plan.layout_options, picture=lambda: _picture_bytes(plan, index), annotated=declared)
 
 
 def _picture_bytes(plan: Plan, index: int) -> bytes:

@@ -24,11 +24,10 @@ from polymask.conversion.dest.deletion_journal import (
     FileDeletion,
     backups_in,
     begin,
-    clear_stale,
     read_log,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import place_facts, recovery
+from polymask.conversion.dest.way_back import clear_stale, place_facts, recovery
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from polymask._version import __version__
-from polymask.conversion.dest.folder_sink import Batch
+from polymask.conversion.batch_plan import Batch
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable

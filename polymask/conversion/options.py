@@ -151,7 +151,9 @@ class ConvertOptions(ReadingOptions):
         default=None,
         choices=PICTURE_FORMATS,
     )
-    split: str = option("The split that the images go to.", "dest", default="train", metavar="NAME")
+    split: str | None = option(
+        "The split that the images go to.", "dest", default=None, metavar="NAME", unset="train"
+    )
     split_ratio: str | Sequence[float] | None = option(
         "Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
         "dest",

@@ -6,7 +6,7 @@ certain is converted by its record, in its turn.
 
 from collections.abc import Callable, Sequence
 
-from polymask.conversion.dest.folder_sink import Batch
+from polymask.conversion.batch_plan import Batch
 from polymask.conversion.plan import Plan
 from polymask.errors import BackendError, PolymaskError
 from polymask.layouts import Drawn

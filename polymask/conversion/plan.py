@@ -22,17 +22,21 @@ from polymask.conversion.planning.layout_plan import plan_layout
 from polymask.conversion.planning.problems import open_or_count
 from polymask.errors import naming
 from polymask.formats import Annotations
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import refuse_no_image
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
+from polymask.layouts.common.kept_splits import with_kept_splits
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized, scaled
+from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot, open_root
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -106,6 +110,7 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     plan = _draft(source, dest, options)
     needed = _sized_by_pictures(plan)
     require_pictures(plan.annotations, indices=needed, images=len(plan.indices), every=False)
+    plan = replace(plan, annotations=in_pixels(plan.annotations))
     root = plan.sink.root
     if isinstance(root, Root) and root.path.is_dir():
         from polymask.conversion.dest.losses import refuse_lost_manifest  # quick to start without
@@ -170,6 +175,7 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
         labels = label_choice(annotations, options)
         skipped = [*annotations.skipped, *unknown_labels(annotations, labels, options)]
         layout_options = plan_layout(annotations, labels, options)
+        layout_options = _with_kept_splits(layout_options, annotations, open_root(dest))
     folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
         source=None if isinstance(source, Annotations) else located(source),
@@ -185,6 +191,15 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
         deletes=deletes,
         paint=None if deletes else painter_of(annotations, labels, layout_options, options),
     )
+
+
+def _with_kept_splits(
+    options: LayoutOptions, annotations: Annotations, root: Root | ObjectRoot
+) -> LayoutOptions:
+    """The options with the splits of earlier runs, if this run asks for none."""
+    if not options.keeps_splits or b'"split' not in (root.read(MANIFEST) or b""):
+        return options
+    return with_kept_splits(options, annotations.names, read_manifest(root))
 
 
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from polymask.conversion.batch_plan import Batch
 from polymask.conversion.copies import copies_of, wanted_pictures, with_picture
-from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
 from polymask.conversion.painted import keep_painted
@@ -20,6 +20,7 @@ from polymask.conversion.plan import Plan
 from polymask.conversion.planning.layout_plan import notes_on_groups
 from polymask.conversion.planning.pruning import note_pruned, remove_pruned
 from polymask.conversion.planning.rehearsal import what_replacing_loses
+from polymask.conversion.undoing.edited_lists import note_edited
 from polymask.errors import BackendError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.log import log
@@ -52,6 +53,7 @@ def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progre
         if names := plan.sink.outdated:
             report.notes.append(note_on_outdated(plan.sink.dest, names, dry_run=report.dry_run))
         note_pruned(report, plan.sink.state)
+        note_edited(report, plan.sink.state)
         if not plan.options.dry_run:
             _finish(plan, done, report)
             log.info("written: the files of all images, then the manifest; %d deleted", report.deleted)
@@ -177,7 +179,7 @@ def _drawings(
     """What is drawn of an image, with the painting that it is drawn from: the whole, or each of its tiles."""
     copies = copies_of(plan, index, declared=declared, frame=painting.record.frame)
     if (tiling := plan.options.tiling) is None:
-        drawn = plan.layout.draw(painting, with_picture(plan, index))
+        drawn = plan.layout.draw(painting, with_picture(plan, index, declared=declared))
         height, width = painting.record.frame
         yield painting, replace(drawn, files=(*drawn.files, *copies(drawn.name, (0, 0, height, width))))
         return

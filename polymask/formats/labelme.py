@@ -59,8 +59,8 @@ FACTS = Facts(
     read=(
         (
             "imageHeight, imageWidth",
-            "the frame; where missing, that of `imageData`, else of the picture that `imagePath` names, else "
-            "of that called as the file",
+            "the frame; if missing, that of `imageData`, else of the picture that `imagePath` names, else of "
+            "the picture with the JSON file's name",
         ),
         ("imagePath", "the suffix of the image's name; the name itself is the JSON file's"),
         ("shapes[].label", "the label; `__ignore__` paints void, `_background_` background"),
@@ -76,20 +76,20 @@ FACTS = Facts(
         ),
         (
             "shapes[].mask",
-            "a PNG in base64, as large as the box; where that was moved, its origin is rounded, halves to "
-            "the even pixel, and the PNG tells the extent",
+            "a PNG in base64, as large as the box; if the box was moved to a fraction of a pixel, its "
+            "corner is rounded (halves to the even pixel), and the PNG gives the size",
         ),
         ("shapes[].group_id", "shapes of one label and group are one instance"),
     ),
     ignored="`version`, `flags`, `description`, colors; `imageData` unless the size is missing.",
     rings="A shape is one ring. The shapes of a group are united.",
-    order="File order; later shapes are painted over earlier ones; a group where its last shape stands.",
+    order="File order: later shapes are painted over earlier ones, a group at the place of its last shape.",
     labels="Sorted by name; there are no ids. Give `--labels labels.txt` for another order.",
-    frame="As the file says; labelme turns pictures as EXIF tells before it is drawn on them.",
+    frame="As the file says. labelme turns pictures upright by EXIF before people draw on them.",
     limits=(
         "Lines are 10 px wide, with square ends and round corners; points are disks of radius 5 px.",
         "Cuboids (X-AnyLabeling) are not painted but listed, and the run exits 1. `holes` and `inner_points` "
-        "are not cut out, which a note tells.",
+        "are not cut out; a note says so.",
         "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
     ),
     sample="labelme/boat.json",

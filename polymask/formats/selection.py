@@ -7,6 +7,7 @@ from typing import Unpack
 
 from polymask.errors import InputError, naming, no_such_label
 from polymask.formats import Annotations, annotations_at
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.platforms import platform_of, refuse_without_effect
 from polymask.formats.reading.images.splits import images_in_split, splits_of_annotations
@@ -163,7 +164,7 @@ def read(
     """
     named = {"from_": format, "labels": labels, "split": split}
     options = ReadingOptions.of({**named, **reading}, limits=limits)
-    annotations = open_chosen(path, options)
+    annotations = in_pixels(open_chosen(path, options))
     for index, record in enumerate(annotations):
         yield replace(record, picture=RecordPicture(annotations, index))
 

@@ -105,12 +105,12 @@ class _File(msgspec.Struct):
 
 class _Points(msgspec.Struct):
     exterior: list[Point]
-    interior: list[list[Point]] = []
+    interior: list[list[Point]] | None = None
 
 
 class _Bitmap(msgspec.Struct):
     data: str
-    origin: tuple[int, int]
+    origin: tuple[float, float]
 
 
 class _Object(msgspec.Struct):
@@ -252,7 +252,7 @@ def _shape(row: _Object, kind: str, frame: Frame, notes: Notes) -> Shape:
         return (_box(row),)
     with inside("$.points"):
         points = decode_json(row.points, _rings)
-        return (polygon(points.exterior, points.interior),)
+        return (polygon(points.exterior, points.interior or ()),)
 
 
 def _multipolygon(parts: list[_Points]) -> Shape:
@@ -261,7 +261,7 @@ def _multipolygon(parts: list[_Points]) -> Shape:
     polygons = []
     for number, part in enumerate(parts):
         with inside(f"$[{number}]"):
-            polygons.append(polygon(part.exterior, part.interior))
+            polygons.append(polygon(part.exterior, part.interior or ()))
     return tuple(polygons)
 
 
@@ -281,7 +281,9 @@ def _box(row: _Object) -> Polygon:
 def _pixels(bitmap: _Bitmap, frame: Frame, limits: Limits) -> Shape:
     with inside("$.data"):
         mask = png_mask(_inflated(base64_bytes(bitmap.data), limits), limits)
-    return crop_runs(mask, bitmap.origin, frame)
+    if not all(map(float.is_integer, bitmap.origin)):
+        raise Malformed("$.origin", f"a bitmap lies at whole pixels, not {bitmap.origin}")
+    return crop_runs(mask, (int(bitmap.origin[0]), int(bitmap.origin[1])), frame)
 
 
 def _inflated(data: bytes, limits: Limits) -> bytes:

@@ -94,8 +94,10 @@ def note_masks(
         rule, label = str(proof.claim["pixel_rule"]), proof.label_among(decisions)
         if rule == pixel_rule or label not in decisions:
             continue
-        stays = proof.location not in retracted
-        if stays or decisions[label].write:
+        write = decisions[label].write
+        keeps_rule = write is not None and write.claim["pixel_rule"] == rule
+        stays = keeps_rule or proof.location not in retracted
+        if stays or write:
             outcome.mask_notes[MaskNote(OF_OTHER_RULE if stays else REPAINTED, rule)] += 1
         if stays and label in outcome.labels and proof.sound:
             starts, ends = united([drawing.flat(rule) for drawing in drawn[label]])

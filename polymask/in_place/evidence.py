@@ -78,6 +78,10 @@ class Evidence(ABC):
         """The items and ids of the instances of `not_restored`."""
         return self._pending(until=("restored",))
 
+    def ids_not_confirmed(self) -> set[tuple[str, str]]:
+        """The items and ids of instances of `deleted` that no run has seen to be gone."""
+        return self._pending(until=("deleted",))
+
     def unfinished(self) -> list[dict[str, Any]]:
         """The lines of `deleted` for which no run has confirmed since that the mask is still stored.
 

@@ -136,6 +136,15 @@ def supersedes(holder: Holding, other: Holding) -> bool:
     return other.absorbed <= holder.absorbed and all(are_set(mask, flat) for flat in other.pixels.values())
 
 
+def rule_of_deleted(holdings: Sequence[Holding], pixel_rule: str) -> str:
+    """The pixel rule that polygons join masks by: that of deleted polygons in them, else that of the run.
+
+    Deleted polygons cannot be painted again, and a mask claims a single rule for all its pixels.
+    """
+    rules = {holding.pixel_rule for holding in holdings if holding.absorbed}
+    return pixel_rule if pixel_rule in rules else min(rules, default=pixel_rule)
+
+
 def contains(holder: Holding, other: Holding) -> bool:
     """Whether the holder has all source instances of another mask, as it has them, and more."""
     return _identity(other.proof) < _identity(holder.proof) and supersedes(holder, other)
@@ -224,3 +233,25 @@ def mix_problem(label: str, holding: Holding) -> str:
         f"the mask of '{label}' ({holding.proof.location}) holds polygons that are deleted and others that "
         "changed since, and does not tell their pixels apart; restore its polygons first"
     )
+
+
+def rules_problem(label: str, holdings: Sequence[Holding], pixel_rule: str) -> str:
+    """Why no mask of a label may claim a pixel rule: deleted polygons in it have another; else empty."""
+    rules = {holding.pixel_rule for holding in holdings if holding.absorbed}
+    if rules <= {pixel_rule}:
+        return ""
+    names = " and ".join(sorted(rules))
+    return (
+        f"the masks of '{label}' hold deleted polygons by several pixel rules ({names}), "
+        "which no single mask can say of itself; restore its polygons first"
+    )
+
+
+def unpainted_problem(label: str, drawings: Sequence[Drawing], pixel_rule: str) -> str:
+    """Why a label is left alone whose mask could not show polygons that are to join it; else empty."""
+    start = f"the mask of '{label}' holds deleted polygons by another pixel rule ({pixel_rule})"
+    try:
+        ids = ", ".join(drawing.id for drawing in drawings if not drawing.paints(pixel_rule))
+    except InputError:
+        return f"{start}, which this version does not know, so that none can join it; restore them first"
+    return f"{start}, by which {ids} would have no pixel; restore them first" if ids else ""

@@ -7,8 +7,8 @@ still decides correctly, from the stored masks, but takes more time.
 
 Each line carries a digest of itself and of all earlier lines (`provenance.chain`), and each file records
 the length of the other: a deletion is noted with the digest of the backup's last line, and then the
-backup is sealed with the digest of that note. So a damaged or missing line, or file, is an error; it
-never means that fewer polygons are restored.
+backup is sealed with the digest of that note, as it is with that of a restoration. So a damaged or missing
+line on these, or file, is an error; it never means that fewer polygons are restored, or others.
 """
 
 import threading
@@ -29,6 +29,7 @@ from polymask.storage.local_disk.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
+SEALED = ("deleting", "restored")  # events that tell what to put back: a missing one would be silent
 OF_MASKS = ("removing", "removed")  # events that say nothing of polygons
 
 
@@ -75,11 +76,11 @@ class Journal(Evidence):
         """Append an event; once this returns without an error, a line on a deletion is synced to disk."""
         row = {"event": event, "item": item, **facts}
         with self._exclusive():
-            if event != "deleting":
-                self._append(self._events, [row])
-                return
-            self._append(self._events, [row | {"backup": self._backup.tip}])
-            self._append(self._backup, [{"sealed": self._events.tip}])
+            if event == "deleting":
+                row["backup"] = self._backup.tip
+            self._append(self._events, [row])
+            if event in SEALED:
+                self._append(self._backup, [{"sealed": self._events.tip}])
 
     def backups(self) -> Iterator[dict[str, Any]]:
         """Every line of the backup that has an instance, in order."""

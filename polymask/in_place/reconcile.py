@@ -12,11 +12,11 @@ polygons that a stored mask proves. The rules:
 - If a polygon is not accounted for, a new mask is written for the label: the union of its polygons
   and of the pixels that its stored masks keep. It lists all source instances, and supersedes those masks.
 - A polygon that a run does not choose keeps its place in a stored mask: nothing is written or retracted for
-  its sake, and a mask that is written for others holds it as it is now, but does not say that it deletes it.
+  it, and a mask that is written for others holds it as it is now, but does not say that it deletes it.
 - A mask is superseded by another mask that accounts for all polygons, and that has all ids and pixels
   that the first one keeps.
 - A mask painted by another pixel rule is written anew by the rule of the run, unless polygons in it are
-  deleted, which cannot be painted again: then it stays as it is.
+  deleted, which cannot be painted again: then polygons that join it are painted by its own rule.
 - A run that deletes needs a mask whose claim says so. Another mask is written anew before any deletion.
 - If a label has no polygons, a mask whose polygons were all deleted is finished: it is never rewritten.
   Only a mask that adds nothing to another finished mask is retracted: of two with the same source instances
@@ -44,7 +44,10 @@ from polymask.in_place.holdings import (
     joined_pixels,
     kept_polygons,
     mix_problem,
+    rule_of_deleted,
+    rules_problem,
     supersedes,
+    unpainted_problem,
     without_duplicates,
 )
 from polymask.in_place.origins import masks_of_source
@@ -118,23 +121,26 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
             `origins.masks_of_source`).
         frame: The (height, width) of a new mask.
         pixel_rule: The pixel rule of a new mask.
-        present: The ids of all annotations of the item under any label; by default those in `drawn`.
+        present: The ids of all annotations of the item under any label; by default of `drawn`.
         deletes: Whether polygons are to be deleted once their masks are proven.
         origin: The source that the polygons come from.
         item: The id of the item, which a new mask names.
         unchosen: The instances that the run does not choose, by the ids that masks list them by.
     """
-    present_ids = frozenset(drawing.id for drawing in drawn) if present is None else present
-    present_ids |= unchosen.keys()
+    present_ids = (frozenset(d.id for d in drawn) if present is None else present) | unchosen.keys()
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
     changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
     if edited := [holding for holding in changed if drawn or holding.absorbed]:
         return Decision(problem=edit_problem(label, edited), changed=True)
     # Other changed masks are their editors' own: the label has no polygons, and none were deleted for them.
     holdings = [holding for holding in holdings if holding not in changed]
-    # Without drawings, the frame may be unknown: the picture may even be missing.
     sound = [holding for holding in holdings if holding.proof.sound]
+    if (rule := rule_of_deleted(sound, pixel_rule)) != pixel_rule:
+        if problem := unpainted_problem(label, drawn, rule):
+            return Decision(problem=problem)
+        pixel_rule = rule
     kept = kept_polygons(label, holdings, unchosen, pixel_rule=pixel_rule)
+    # Without drawings, the frame may be unknown: the picture may even be missing.
     usable = [holding for holding in sound if not (drawn or kept) or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
         return Decision(problem=damage_problem(label, broken))
@@ -146,7 +152,7 @@ def decide(  # noqa: PLR0913 - all that a decision depends on
         decision = _with_polygons(request, polygons, holdings, unique)
     else:
         holdings = [h for h in holdings if not unchosen.keys() & h.proof.statements.keys()]
-        usable = [holding for holding in usable if holding in holdings]
+        usable = [h for h in usable if h in holdings]
         unique = without_duplicates(usable)
         decision = _without_polygons(request, holdings, unique)
     later = {holding.proof.location for holding in usable if holding not in unique}
@@ -163,7 +169,7 @@ def decide_all(
     unchosen: Unchosen = MappingProxyType({}),
     **request: Any,
 ) -> dict[str, Decision]:
-    """The decisions for an item's labels, or for the labels in `only`; `request` as for `decide`."""
+    """The decisions for an item's labels, or for those in `only`; `request` as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
     labels = [*drawn, *only, *(drawing.instance.label for drawing in unchosen.values() if drawing)]
     for proof in masks_of_source(stored, origin, present=present, drawn=drawn):
@@ -193,21 +199,19 @@ def _with_polygons(
     request: Request, polygons: Polygons, holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
     """Decide for a single mask that has all polygons and all kept pixels: a stored mask, or a new one."""
-    drawn = polygons.drawn
-    # In the same order in every run, so that two runs at once keep the same mask. A mask whose claim says
-    # that it deletes comes first, for the other run may be about to delete.
+    # In the same order in every run, so that two at once keep the same mask; first one that says it deletes.
     for best in sorted(unique, key=lambda holding: _rank(holding, request.pixel_rule)):
         if not polygons.are_in(best) or not all(_replaces(best, other, polygons) for other in unique):
             continue
-        if drawn and best.pixel_rule != request.pixel_rule and not best.absorbed:
+        if polygons.drawn and best.pixel_rule != request.pixel_rule and not best.absorbed:
             # Another run may be about to delete on its account, so the new mask says the same.
             request = replace(request, deletes=request.deletes or bool(best.proof.deletable))
             break
-        if request.deletes and not best.proof.deletable.issuperset(drawing.id for drawing in drawn):
-            request = replace(request, pixel_rule=best.pixel_rule)  # the same pixels, under another claim
+        if request.deletes and not best.proof.deletable.issuperset(drawing.id for drawing in polygons.drawn):
+            request = replace(request, pixel_rule=best.pixel_rule)  # the same pixels, another claim
             break
         surplus = _proofs(holding for holding in holdings if holding is not best)
-        accounted = tuple(drawing.id for drawing in drawn if drawing.id in best.proof.deletable)
+        accounted = tuple(drawing.id for drawing in polygons.drawn if drawing.id in best.proof.deletable)
         return Decision(retract=surplus, accounted=accounted)
     return _write(request, polygons, unique, retract=holdings)
 
@@ -246,6 +250,8 @@ def _write(
     for holding in holdings:
         if holding.mixed_with({drawing.id for drawing in known if holding.describes(drawing)}):
             return Decision(problem=mix_problem(request.label, holding))
+    if problem := rules_problem(request.label, holdings, request.pixel_rule):
+        return Decision(problem=problem)
     return Decision(write=_new_mask(request, polygons, holdings), retract=_proofs(retract))
 
 

@@ -25,9 +25,11 @@ Some layouts have further functions:
   same masks;
 - `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.
 
-And some have further constants: `EMPTY_MISLEADS`, if files of all images that are empty are to be removed,
-because readers stumble over them; `WANTED_PICTURES`, the suffix that readers of the layout look for and
-who they are; `NAMES_PICTURES`, if an image's file names its picture; `PICTURE_FORMAT` and
+A file of `finish` without any bytes is not stored, and removed where an earlier run stored it: so a table of
+a split is there if and only if the split has images.
+
+And some have further constants: `WANTED_PICTURES`, the suffix that readers of the layout look for and who
+they are; `NAMES_PICTURES`, if an image's file names its picture; `PICTURE_FORMAT` and
 `PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and `VOID_ADVICE`, what void may become in
 a layout that cannot hold it, and how to ask for it.
 """
@@ -43,6 +45,7 @@ from numpy.typing import DTypeLike
 
 from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
+from polymask.model import Frame
 from polymask.painting.painting import Painting
 from polymask.painting.tiles import Tiling, image_of
 from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
@@ -76,8 +79,9 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `splits` maps names of images to splits, each one of `split_names`; other images belong to
     `split`. `used` are the labels of the source's instances, where they are known; `stuff` are the
-    labels without separate instances. `original` gives the source's JSON of an image by name, if it
-    has one; with `delete_source`, a layout that copies the JSON leaves the polygons out.
+    labels without separate instances. `drawing` is how the splits are drawn, for the manifest's lines, and
+    `keeps_splits` says that those of earlier runs stay. `original` gives the source's JSON of an image by
+    name, if it has one; with `delete_source`, a layout that copies the JSON leaves the polygons out.
 
     Examples:
         >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
@@ -91,6 +95,8 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     stuff: frozenset[str] = frozenset()
     splits: Mapping[str, str] = {}
     split_names: tuple[str, ...] = ()
+    drawing: Mapping[str, Any] = {}  # `split_ratio`, `seed` and `split_by`; empty without a ratio
+    keeps_splits: bool = False
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
     picture_format: str = ""  # of copied pictures; empty for copies of the original bytes
@@ -98,6 +104,7 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
     void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
+    annotated: Frame | None = None  # the size that the picture must have
     source_format: str = ""
     tiling: Tiling | None = None  # how images are cut into tiles, each an image of the layout
 
@@ -115,7 +122,7 @@ class LayoutOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def all_splits(self) -> tuple[str, ...]:
-        """All splits of this run, in order; each gets a list, even an empty one."""
+        """All splits of this run, in order; a list of a split without images is empty, and not stored."""
         return self.split_names or (self.split,)
 
 

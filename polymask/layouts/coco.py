@@ -119,7 +119,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         ids = {n for n, image in enumerate(drawn, 1) if options.split_of(image.name) == split}
         of_split = [row for row in annotations if row["image_id"] in ids]
         file = f"annotations/instances_{split}.json"
-        yield file, _encoded([image for image in images if image["id"] in ids], of_split, categories)
+        of_images = [image for image in images if image["id"] in ids]
+        yield file, _encoded(of_images, of_split, categories) if ids else b""
 
 
 def _encoded(images: JsonRows, annotations: JsonRows, categories: JsonRows) -> bytes:

@@ -179,7 +179,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
             "annotations": rows.annotations,
             "categories": _categories(options),
         }
-        yield f"{FOLDER.format(split=split)}.json", msgspec.json.encode(document)
+        yield f"{FOLDER.format(split=split)}.json", msgspec.json.encode(document) if rows.images else b""
     yield from split_lists(drawn, options)
 
 

@@ -21,7 +21,6 @@ from polymask.storage.image_names import stem
 IMAGES = "{split}/images"
 MASKS = "{split}/masks"
 INDEX = True
-EMPTY_MISLEADS = True  # `load_dataset` fails on a split without images
 METADATA = "metadata.jsonl"
 _INSIDE = "/masks/"
 

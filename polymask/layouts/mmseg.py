@@ -96,7 +96,7 @@ def _suffixes(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[
     for image in drawn:
         name = picture_name(image.name, options)
         suffixes.setdefault(options.split_of(image.name), set()).add(PurePosixPath(name).suffix)
-    return {split: sorted(of_split) or [".jpg"] for split, of_split in suffixes.items()}
+    return {split: sorted(of_split) for split, of_split in suffixes.items() if of_split}
 
 
 def _config(metainfo: str, suffixes: Mapping[str, Sequence[str]]) -> str:

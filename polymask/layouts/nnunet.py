@@ -179,9 +179,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         "overwrite_image_reader_writer": "NaturalImage2DIO",
     }
     yield FILE, lines([json.dumps(document, ensure_ascii=False, indent=1)])
-    if {"train", "val"} <= cases.keys():
-        fold = [{split: sorted(cases[split]) for split in ("train", "val")}]
-        yield SPLITS, lines([json.dumps(fold, ensure_ascii=False, indent=1)])
+    fold = {split: sorted(cases.get(split, ())) for split in ("train", "val")}
+    yield SPLITS, lines([json.dumps([fold], ensure_ascii=False, indent=1)] if all(fold.values()) else [])
 
 
 def stored_options(options: LayoutOptions, read: Callable[[str], bytes | None]) -> LayoutOptions:

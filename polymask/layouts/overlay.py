@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from polymask.codecs.pixels import upright
+from polymask.codecs.pixels import other_size, size_problem, upright
 from polymask.errors import InputError
 from polymask.labels.as_label_map import Labels, as_label_map
 from polymask.labels.label_map import LabelMap
@@ -57,7 +57,7 @@ FACTS = LayoutFacts(
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
     limits=(
         "For viewing: labels cannot be read back.",
-        "Without --images the masks lie on gray.",
+        "Without --images the masks lie on gray. A picture of another size than its annotations fails.",
         "Below the colors the picture is gray, so that a color is always the label's.",
         "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
     ),
@@ -80,7 +80,8 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The mask over the picture, with title and legend; the digest is of the picture's pixels."""
     (path,) = paths(painting.record.name, options)
     data = options.picture() if options.picture else None
-    backdrop = Backdrop.of(data, painting.record.frame, painting.record.name)
+    frame, name = painting.record.frame, painting.record.name
+    backdrop = Backdrop.of(data, frame, name, annotated=options.annotated)
     colors, caption = label_colors(options.label_map, options.palette), caption_of(painting, options.palette)
     digest, thumbnail = PixelDigest(), ThumbnailBuilder(painting.record.frame)
 
@@ -109,10 +110,10 @@ def overlay(
     """A record's mask over its picture, transparent and with outlines, for people: (height, width, 3) uint8.
 
     `image` is a (height, width) or (height, width, 3 or 4) uint8 array, a Pillow image, or the path of a
-    picture, which is turned by its EXIF orientation. It is scaled to the record's frame; without it, the mask
-    lies on gray. Colors are those of `label_map` (a `LabelMap`, a label file, names, {name: value}), or
-    without it colors that color-blind people can tell apart. Raises `InputError` for what is no picture,
-    `LabelError` for a label that is not in the map.
+    picture, which is turned by its EXIF orientation. It has the record's frame; without it, the mask lies on
+    gray. Colors are those of `label_map` (a `LabelMap`, a label file, names, {name: value}), or
+    without it colors that color-blind people can tell apart. Raises `InputError` for what is no picture
+    or has another size, `LabelError` for a label that is not in the map.
 
     Examples:
         >>> from polymask import ImageRecord, Instance, Polygon
@@ -135,7 +136,9 @@ def _picture(image: Any, record: ImageRecord) -> "Image.Image | None":
         return None
     if isinstance(image, str | Path):
         try:
-            return upright(BytesIO(regular(located(image))), record.frame)
+            data = regular(located(image))
+            _refuse(size_problem(BytesIO(data), record.frame))
+            return upright(BytesIO(data), record.frame)
         except InputError as error:
             raise error.within(file=image) from None
     if not isinstance(image, Image.Image):
@@ -147,8 +150,14 @@ def _picture(image: Any, record: ImageRecord) -> "Image.Image | None":
             )
         image = Image.fromarray(pixels)
     picture: Image.Image = image.convert("RGB")
-    size = record.frame[1], record.frame[0]
-    return picture if picture.size == size else picture.resize(size)
+    picture.getexif().clear()  # what is handed in is shown as it is
+    _refuse(other_size(picture, record.frame))
+    return picture
+
+
+def _refuse(problem: str) -> None:
+    if problem:
+        raise InputError(problem, advice="hand in the picture that was annotated, or scale it to that size")
 
 
 def same(stored: bytes, data: bytes) -> bool:

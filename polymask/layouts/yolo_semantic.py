@@ -90,8 +90,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 def _splits(images: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The lines of the splits: Ultralytics needs `train` and `val`, so an empty one names the other."""
     filled = [split for split, names in images.items() if names]
-    for split in dict.fromkeys(["train", "val", *images]):
-        substitute = next(iter(filled), split) if split in ("train", "val") else split
+    for split in dict.fromkeys(["train", "val", *filled]):
+        substitute = next(iter(filled), split)
         remark = "" if split in filled or substitute == split else f"  # there are no images of {split} yet"
         folder = split if not remark else substitute
         yield f"{split if split.isidentifier() else json.dumps(split)}: {_quoted(f'images/{folder}')}{remark}"

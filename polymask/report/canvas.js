@@ -1,5 +1,6 @@
 // Images and masks: decoded once, read to the pixel, tinted as the legend says.
 const MOST_KEPT = 40;
+const MOST_PIXELS_KEPT = 1 << 27;
 const kept = new Map();
 
 function loadImage(source) {
@@ -17,31 +18,36 @@ function blank(width, height) {
 }
 
 // Values are red + 256 × green in deep masks, else the gray itself; blue marks contested pixels.
-function readMask(image, shot) {
-  const [, context] = blank(shot.w, shot.h);
+function readMask(image, deep) {
+  const w = image.naturalWidth, h = image.naturalHeight;
+  const [, context] = blank(w, h);
   context.drawImage(image, 0, 0);
-  const pixels = context.getImageData(0, 0, shot.w, shot.h).data;
-  const values = new Uint16Array(shot.w * shot.h);
-  const contested = shot.deep ? new Uint8Array(values.length) : null;
+  const pixels = context.getImageData(0, 0, w, h).data;
+  const values = new Uint16Array(w * h);
+  const contested = deep ? new Uint8Array(values.length) : null;
   for (let i = 0; i < values.length; i++) {
-    values[i] = shot.deep ? pixels[4 * i] + 256 * pixels[4 * i + 1] : pixels[4 * i];
+    values[i] = deep ? pixels[4 * i] + 256 * pixels[4 * i + 1] : pixels[4 * i];
     if (contested) contested[i] = pixels[4 * i + 2];
   }
-  return { values, contested };
+  return { w, h, values, contested };
 }
 
 async function decode(shot) {
   const picture = shot.picture ? await loadImage(shot.picture) : null;
-  const mask = readMask(await loadImage(shot.mask), shot);
-  const before = shot.before ? readMask(await loadImage(shot.before), { ...shot, deep: shot.deepBefore }) : null;
+  const mask = readMask(await loadImage(shot.mask), shot.deep);
+  const before = shot.before ? readMask(await loadImage(shot.before), shot.deepBefore) : null;
   return { shot, picture, mask, before, paths: shot.shapes.map((shape) => new Path2D(shape[2])) };
 }
+
+const pixelsKept = () => [...kept.keys()].reduce((sum, { w, h, step = 1 }) => sum + (w * h) / step ** 2, 0);
 
 // The promise is kept, not its result: a shot asked for twice is decoded once.
 function opened(shot) {
   if (!kept.has(shot)) {
     kept.set(shot, decode(shot));
-    if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+    while (kept.size > MOST_KEPT || (kept.size > 1 && pixelsKept() > MOST_PIXELS_KEPT)) {
+      kept.delete(kept.keys().next().value);
+    }
   }
   return kept.get(shot);
 }
@@ -55,9 +61,9 @@ function colorTable(alpha) {
   return table;
 }
 
-function tinted(values, shot, alpha) {
-  const [canvas, context] = blank(shot.w, shot.h);
-  const out = context.createImageData(shot.w, shot.h);
+function tinted({ w, h, values }, alpha) {
+  const [canvas, context] = blank(w, h);
+  const out = context.createImageData(w, h);
   const table = colorTable(alpha);
   for (let i = 0; i < values.length; i++) {
     const color = table.get(values[i]);
@@ -68,12 +74,12 @@ function tinted(values, shot, alpha) {
 }
 
 // Contested pixels in stripes that show on any color, and let the winner show through.
-function hatched(contested, shot) {
-  const [canvas, context] = blank(shot.w, shot.h);
-  const out = context.createImageData(shot.w, shot.h);
+function hatched({ w, h, contested }) {
+  const [canvas, context] = blank(w, h);
+  const out = context.createImageData(w, h);
   for (let i = 0; i < contested.length; i++) {
     if (!contested[i]) continue;
-    const stripe = ((i % shot.w) + Math.floor(i / shot.w)) % 8;
+    const stripe = ((i % w) + Math.floor(i / w)) % 8;
     if (stripe < 2) out.data.set([255, 60, 120, 255], 4 * i);
     else if (stripe === 2 || stripe === 7) out.data.set([20, 20, 20, 170], 4 * i);
   }
@@ -108,7 +114,7 @@ async function drawThumbnail(canvas, shot) {
   context.fillStyle = "#6d7178";
   context.fillRect(0, 0, canvas.width, canvas.height);
   if (scene.picture) context.drawImage(scene.picture, 0, 0, canvas.width, canvas.height);
-  context.drawImage(tinted(scene.mask.values, shot, 165), 0, 0, canvas.width, canvas.height);
+  context.drawImage(tinted(scene.mask, 165), 0, 0, canvas.width, canvas.height);
   context.scale(scale, scale);
   drawShapes(context, scene, 1.3 / scale);
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from polymask.model import ImageRecord, IndexMask
 from polymask.painting.painting import Rules
 from polymask.report.html import preview_of
 from polymask.report.page import ImageChange, Preview
-from polymask.report.shots import before_of
-from polymask.report.survey import ImageFacts, Survey, View, sampled
+from polymask.report.shots import ReadWindow, before_of
+from polymask.report.survey import ImageFacts, Survey, View, sampled, window_of
 
 
 class Changes(Survey):
@@ -42,6 +43,21 @@ class Changes(Survey):
         """The image after the run."""
         return self.drawn(index, step)
 
+    def windows(self, index: int) -> dict[str, ReadWindow]:
+        """The masks of an image after and before the run at full size, part by part."""
+        return {
+            "tiles": self.painted_windows(index),
+            "tilesBefore": partial(window_of, self._before(index)),
+        }
+
+    def _before(self, index: int) -> IndexMask:
+        """The present mask of an image; background where there is none of its size."""
+        before, painting = self.stored(index), self.painting(index)
+        frame = painting.record.frame
+        if before is None or before.shape != frame:
+            return np.full(frame, self.label_map.background, self.label_map.dtype)
+        return before
+
     def changes_of(self, index: int) -> list[ImageChange]:
         """The changes to an image; empty for an unchanged image."""
         sets, before = self.compared(index)
@@ -54,12 +70,9 @@ class Changes(Survey):
 
     def extras(self, index: int, step: int = 1) -> dict[str, Any]:
         """The changes to an image, and its present mask."""
-        before, after = self.stored(index), self.painting(index).index
-        if before is None or before.shape != after.shape:
-            before = np.full_like(after, self.label_map.background)
         return {
             "changes": [change.text for change in self.changes_of(index)],
-            **before_of(sampled(before, step)),
+            **before_of(sampled(self._before(index), step)),
         }
 
     def rows(self, facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:

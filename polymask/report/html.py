@@ -1,6 +1,6 @@
 """The report: a single HTML file with all its data, which loads nothing from the network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Unpack
@@ -11,7 +11,7 @@ from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
 from polymask.labels.palettes import label_colors
 from polymask.limits import Limits
-from polymask.model import Finding
+from polymask.model import Finding, Frame
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
@@ -21,6 +21,7 @@ from polymask.report.page import Preview, render
 from polymask.report.sample import choose
 from polymask.report.shots import (
     ReadPicture,
+    ReadWindow,
     Shot,
     add_pictures,
     plain_conflict,
@@ -28,6 +29,7 @@ from polymask.report.shots import (
     shot_of,
     size_of,
     step_of,
+    tiles_of,
     within,
 )
 from polymask.report.survey import ImageFacts, Survey, open_survey, surveyed
@@ -134,9 +136,11 @@ def preview_of(
     label_colors(survey.label_map, palette)
     facts = surveyed(survey, workers, progress)
     chosen = choose(facts, limit)
-    draw = partial(_shot, survey=survey, facts=facts, chosen=chosen)
+    most = int(max_mb * 1e6 * _WITHOUT_PICTURES)
+    draw = partial(_shot, survey=survey, facts=facts, chosen=chosen, most=most)
     shots = [shot for chunk in run_chunks(draw, list(chosen), workers) for shot in chunk]
-    shots, pictures, unshown = fit(shots, _reader(survey), max_mb)
+    annotated = survey.annotations is not None
+    shots, pictures, unshown, scaled = fit(shots, _reader(survey), max_mb, annotated=annotated)
     findings = [*_of_file(survey), *(finding for image in facts for finding in image.findings)]
     return Preview(
         title=title,
@@ -144,19 +148,23 @@ def preview_of(
         facts=facts,
         shots=shots,
         findings=findings,
-        counts_instances=survey.annotations is not None,
+        counts_instances=annotated,
         pictures=pictures,
         palette=palette,
         unshown=unshown,
+        scaled=scaled,
         by_label=survey.by_label,
         notes=[f"{image.name}: {image.problem}" for image in facts if image.problem],
     )
 
 
-def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str]) -> Shot:
+def _shot(
+    index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str], most: int
+) -> Shot:
+    """The page's data of an image; tiles of at most `most` bytes."""
     image, step = facts[index], step_of(facts[index].frame)
     record, mask, contested = survey.view(index, step)
-    shot = shot_of(record, mask, contested, label_map=survey.label_map)
+    shot = shot_of(record, mask, contested, label_map=survey.label_map, frame=image.frame)
     return shot | {
         "at": index,
         "why": chosen[index],
@@ -165,9 +173,16 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: di
         "pixels": image.pixels,
         "conflicts": [plain_conflict(conflict) for conflict in image.conflicts],
         "findings": [plain_finding(finding) for finding in image.findings],
-        **({"step": step, "full": image.frame} if step > 1 else {}),
+        **({"step": step, **_tiles(survey.windows(index), image.frame, most)} if step > 1 else {}),
         **survey.extras(index, step),
     }
+
+
+def _tiles(masks: Mapping[str, ReadWindow], frame: Frame, most: int) -> dict[str, Shot]:
+    """The tiles of each mask; of none if those of one are too large."""
+    tiles = {kind: tiles_of(read, frame, most) for kind, read in masks.items()}
+    fitting = {kind: shot for kind, shot in tiles.items() if shot}
+    return fitting if len(fitting) == len(tiles) else {}
 
 
 def _reader(survey: Survey) -> ReadPicture:
@@ -179,10 +194,12 @@ def _reader(survey: Survey) -> ReadPicture:
     return read
 
 
-def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[Shot], int, list[str]]:
+def fit(
+    shots: Sequence[Shot], read: ReadPicture, max_mb: float, *, annotated: bool
+) -> tuple[list[Shot], int, list[str], list[str]]:
     """The shots that fit into `max_mb` megabytes, with pictures as large as the remaining bytes allow.
 
-    Also returns the number of shots with a picture, and the problems of pictures that cannot be shown.
+    Also returns what `add_pictures` does.
     """
     budget = int(max_mb * 1e6) - _RESERVE
     if budget <= 0:
@@ -190,7 +207,9 @@ def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[S
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     fitting = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
     remaining = budget - sum(map(size_of, fitting))
-    return fitting, *(add_pictures(fitting, read, remaining) if with_pictures else (0, []))
+    if not with_pictures:
+        return fitting, 0, [], []
+    return fitting, *add_pictures(fitting, read, remaining, annotated=annotated)
 
 
 def _of_file(survey: Survey) -> list[Finding]:

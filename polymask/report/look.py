@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from functools import partial
+from io import BytesIO
 
 import numpy as np
 
+from polymask.codecs.pixels import size_problem
 from polymask.errors import InputError
 from polymask.labels.palettes import label_colors
 from polymask.layouts.overlays.blending import Backdrop, Layer, MaskLayer, PaintedLayer, blended_strips
@@ -36,14 +38,15 @@ def look_of(
         raise InputError("there is no image to show", place=notes[0] if notes else "")
     draw = partial(_drawn, survey=survey, facts=facts, palette=palette, is_alone=len(chosen) == 1)
     drawn = [image for chunk in run_chunks(draw, chosen, workers) for image in chunk]
-    pictures = [png for png, _ in drawn]
+    pictures = [png for png, *_ in drawn]
     report = Preview(
         title=title,
         label_map=survey.label_map,
         facts=facts,
         shots=[{"name": facts[index].name} for index in chosen],
-        pictures=sum(problem is None for _, problem in drawn),
-        unshown=[problem for _, problem in drawn if problem],
+        pictures=sum(problem is None for _, problem, _ in drawn),
+        unshown=[problem for _, problem, _ in drawn if problem],
+        scaled=[facts[index].name for index, (*_, is_scaled) in zip(chosen, drawn, strict=True) if is_scaled],
         notes=notes,
     )
     if len(chosen) == 1:
@@ -55,17 +58,17 @@ def look_of(
 
 def _drawn(
     index: int, *, survey: Survey, facts: Sequence[ImageFacts], palette: str, is_alone: bool
-) -> tuple[bytes, str | None]:
-    """The PNG of an image, and why its picture cannot be shown (empty if there is none)."""
+) -> tuple[bytes, str | None, bool]:
+    """The PNG of an image, why its picture cannot be shown (empty if there is none), and if it is scaled."""
     layer, caption = _layer(survey, facts[index], index, palette)
-    backdrop, problem = _backdrop(survey, index, caption)
+    backdrop, problem, is_scaled = _backdrop(survey, index, caption)
     strips = blended_strips(layer, backdrop, label_colors(survey.label_map, palette))
     if is_alone:
-        return figure_png(strips, caption), problem
+        return figure_png(strips, caption), problem, is_scaled
     thumbnail = ThumbnailBuilder(caption.frame)
     for strip in strips:
         thumbnail.add(strip)
-    return thumbnail.png(caption), problem
+    return thumbnail.png(caption), problem, is_scaled
 
 
 def _layer(survey: Survey, image: ImageFacts, index: int, palette: str) -> tuple[Layer, Caption]:
@@ -90,11 +93,13 @@ def _instances(survey: Survey, image: ImageFacts, label: str) -> int | None:
     return image.instances.get(label, 0) if survey.annotations else None
 
 
-def _backdrop(survey: Survey, index: int, caption: Caption) -> tuple[Backdrop, str | None]:
-    data = survey.pictures.read(caption.name, index)
+def _backdrop(survey: Survey, index: int, caption: Caption) -> tuple[Backdrop, str | None, bool]:
+    data, frame = survey.pictures.read(caption.name, index), caption.frame
     if data is None:
-        return Backdrop(None, caption.frame), ""
+        return Backdrop(None, frame), "", False
+    annotated = None if survey.annotations is None else frame  # masks alone may have been scaled
     try:
-        return Backdrop.of(data, caption.frame, caption.name), None
+        is_scaled = bool(size_problem(BytesIO(data), frame))
+        return Backdrop.of(data, frame, caption.name, annotated=annotated), None, is_scaled
     except InputError as error:
-        return Backdrop(None, caption.frame), str(error)
+        return Backdrop(None, frame), str(error), False

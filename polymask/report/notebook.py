@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from polymask.analysis.findings import RANKS, rank_of
-from polymask.codecs.pixels import reduced
+from polymask.codecs.pixels import reduced, size_problem
 from polymask.codecs.png import encode_color
 from polymask.errors import InputError
 from polymask.labels.label_map import LabelMap
@@ -76,8 +76,10 @@ def _photo(record: ImageRecord) -> str:
 
 
 def _picture_of(record: ImageRecord) -> bytes | None:
+    """The record's picture; None where there is none, or one of another size: labels would lie wrongly."""
     try:
-        return record.picture() if record.picture else None
+        data = record.picture() if record.picture else None
+        return None if data is None or size_problem(BytesIO(data), record.frame) else data
     except (OSError, ValueError):  # a drawing without the picture is better than none
         return None
 
@@ -93,7 +95,7 @@ def record_png(record: ImageRecord) -> bytes:
     height, width = (max(1, round(side * share)) for side in record.frame)
     small, data = resized(record, (height, width)), _picture_of(record)
     try:
-        photo = reduced(BytesIO(data), record.frame, _PHOTO[0]) if data else None
+        photo = reduced(BytesIO(data), record.frame, _PHOTO[0]).resize((width, height)) if data else None
     except InputError:
         photo = None
     return encode_color(overlay(small, photo))

@@ -24,7 +24,7 @@ from polymask.wording import counted
 MOST_ROWS = 200  # of conflicts and images; further rows are only counted
 MOST_FINDINGS = 50  # of each kind
 MOST_COMMON = 16  # labels in the table of co-occurrence
-_SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
+_SCRIPTS = ("data.js", "canvas.js", "tiles.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Preview:
     """The content of a report: its title, the facts of all images, and the shots of the shown images.
 
     `changes` are the rows of changes, in the report of a dry run; `notes` name images that cannot be
-    shown, `unshown` pictures. `by_label` says that each label has a mask, and masks may overlap.
+    shown, `unshown` pictures, and `scaled` images whose picture has another size than their mask.
+    `by_label` says that each label has a mask, and masks may overlap.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Preview:
     changes: Sequence[dict[str, Any]] | None = None
     notes: list[str] = field(default_factory=list)
     unshown: list[str] = field(default_factory=list)
+    scaled: list[str] = field(default_factory=list)
     by_label: bool = False
 
 

@@ -1,5 +1,5 @@
 // One image, large: what is left of the slider are polygons, what is right of it is the mask.
-const stage = { scene: null, scale: 1, x: 0, y: 0, split: 0.5, cross: null, contested: false, layers: {}, opacity: 0.8 };
+const stage = { scene: null, scale: 1, x: 0, y: 0, split: 0.5, cross: null, contested: false, layers: {}, opacity: 0.8, tint: 0 };
 const MOST_ZOOM = 64;
 const GRID_FROM = 12;
 
@@ -27,10 +27,11 @@ function zoomStage(factor, x = box().width / 2, y = box().height / 2) {
 
 function tintStage() {
   const { scene } = stage;
+  stage.tint++;
   stage.layers = {
-    mask: tinted(scene.mask.values, scene.shot, 255),
-    before: scene.before && tinted(scene.before.values, scene.shot, 255),
-    contested: scene.mask.contested && hatched(scene.mask.contested, scene.shot),
+    mask: tinted(scene.mask, 255),
+    before: scene.before && tinted(scene.before, 255),
+    contested: scene.mask.contested && hatched(scene.mask),
   };
   drawStage();
 }
@@ -56,7 +57,7 @@ function paintStage() {
   const [from, to] = visibleColumns();
   const edge = from + stage.split * (to - from);
   paintSide(context, ratio, [0, edge], paintBefore);
-  paintSide(context, ratio, [edge, width], (inner) => paintMask(inner, stage.layers.mask));
+  paintSide(context, ratio, [edge, width], (inner) => paintMask(inner, stage.layers.mask, stage.scene.shot.tiles));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   if (stage.scale >= GRID_FROM) paintGrid(context, width, height);
   if (stage.cross) paintCross(context);
@@ -83,18 +84,21 @@ function paintSide(context, ratio, [from, to], layer) {
     context.imageSmoothingEnabled = scale < 1;
   }
   layer(context);
-  if (stage.contested && stage.layers.contested) context.drawImage(stage.layers.contested, 0, 0);
+  if (stage.contested && stage.layers.contested) context.drawImage(stage.layers.contested, 0, 0, w, h);
   context.restore();
 }
 
-function paintMask(context, layer) {
+function paintMask(context, layer, tiles) {
+  const { w, h } = stage.scene.shot;
   context.globalAlpha = stage.opacity;
-  context.drawImage(layer, 0, 0);
+  context.imageSmoothingEnabled = stage.scale * w < layer.width;
+  if (tiles && stage.scale >= TILES_FROM) paintTiles(context, tiles, layer);
+  else context.drawImage(layer, 0, 0, w, h);
   context.globalAlpha = 1;
 }
 
 function paintBefore(context) {
-  if (stage.layers.before) paintMask(context, stage.layers.before);
+  if (stage.layers.before) paintMask(context, stage.layers.before, stage.scene.shot.tilesBefore);
   drawShapes(context, stage.scene, 1.8 / stage.scale);
 }
 
@@ -150,11 +154,12 @@ function tellPixel(pixel) {
   if (!pixel) {
     out.textContent = "Point at a pixel, or move the cross with the arrow keys";
   } else {
-    const at = pixel[1] * stage.scene.shot.w + pixel[0], value = stage.scene.mask.values[at];
-    const before = stage.scene.before ? ` (before: ${stage.scene.before.values[at]})` : "";
+    const { mask, before: earlier, shot } = stage.scene;
+    const value = valueAt(mask, shot.tiles, pixel);
+    const before = earlier ? ` (before: ${valueAt(earlier, shot.tilesBefore, pixel)})` : "";
     const claims = claimsAt(pixel).map(([place, id]) => `${place < 0 ? "?" : data.labels[place].name} #${id}`);
     const claimed = claims.length > 1 ? ` · claimed by ${claims.join(", ")}` : "";
-    const [x, y] = pixel.map((at) => at * (stage.scene.shot.step || 1));
+    const [x, y] = pixel;
     out.textContent = `x ${x}, y ${y} · value ${value} · ${nameOfValue(value)}${before}${claimed}`;
   }
   drawStage();

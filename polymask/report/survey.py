@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,10 @@ from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress
+from polymask.raster.painted import fill
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
+from polymask.report.shots import ReadWindow
 from polymask.report.thumbnails import ReportPictures
 from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
@@ -195,6 +197,16 @@ class Survey:
         view = self.drawn(index, step)
         return view if mask is None else (view[0], sampled(mask, step), view[2])
 
+    def windows(self, index: int) -> dict[str, ReadWindow]:
+        """The shown mask of an image at full size, part by part."""
+        mask = self.stored(index)
+        return {"tiles": self.painted_windows(index) if mask is None else partial(window_of, mask)}
+
+    def painted_windows(self, index: int) -> ReadWindow:
+        """The mask of an image as it would be painted, part by part; no full mask is made."""
+        painted = self.painting(index).painted
+        return lambda *window: fill(painted.window(*window), self.label_map.dtype)
+
     def drawn(self, index: int, step: int) -> View:
         """The view of an image as it would be painted."""
         painting = self.painting(index)
@@ -225,6 +237,11 @@ def sampled(mask: IndexMask, step: int) -> IndexMask:
     )
     sample: IndexMask = mask[rows[:, None], columns]
     return sample
+
+
+def window_of(mask: IndexMask, row: int, column: int, height: int, width: int) -> IndexMask:
+    """A part of a mask."""
+    return mask[row : row + height, column : column + width]
 
 
 def contested_pixels(painting: Painting) -> NDArray[np.bool_]:

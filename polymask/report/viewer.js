@@ -2,8 +2,8 @@
 const viewer = { list: [], at: 0, rows: [], pointers: new Map(), dragging: null };
 
 function sizeOf(shot) {
-  const [h, w] = shot.full || [shot.h, shot.w];
-  return `${number(w)} × ${number(h)} px${shot.step ? `, shown at 1 : ${shot.step}` : ""}`;
+  const how = shot.tiles ? "every pixel when you zoom in" : "a higher --max-mb shows every pixel";
+  return `${number(shot.w)} × ${number(shot.h)} px${shot.step ? `, mask at 1 : ${shot.step}, ${how}` : ""}`;
 }
 
 async function showShot(list, at, contested = false) {
@@ -115,7 +115,8 @@ function dragHandle(event) {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 function onStageKey(event) {
-  const far = event.shiftKey ? 10 : 1, arrow = ARROWS[event.key];
+  const pixel = stage.scale < TILES_FROM ? stage.scene.shot.step || 1 : 1;
+  const far = event.shiftKey ? 10 * pixel : pixel, arrow = ARROWS[event.key];
   const [x, y] = stage.cross
     ? [stage.x + (stage.cross[0] + 0.5) * stage.scale, stage.y + (stage.cross[1] + 0.5) * stage.scale]
     : [box().width / 2, box().height / 2];

@@ -158,6 +158,9 @@ class _Entry(msgspec.Struct):
     sources: list[tuple[int | str, str]] = []
     remaining_sha256: str = ""
     split: str = ""
+    split_ratio: list[float] = []
+    seed: int = 0
+    split_by: str = ""
     height: Size | None = None
     width: Size | None = None
     pixel_rule: str = ""

@@ -110,9 +110,9 @@ def class_weights(
 
     `counted` is the result of `stats`, or the path of a converted folder; of a folder, `split` takes one
     split, and `labels` names the values where the folder does not. A label's frequency is the number of its
-    pixels divided by the number of all pixels in the images that show it. Its weight is the median of all
-    frequencies divided by its own. The order is that of `class_values`. Raises `InputError` for a split that
-    does not exist.
+    pixels divided by the number of all pixels in the images that show it, void and background among them. Its
+    weight is the median of all frequencies divided by its own. Void has no weight. The order is that of
+    `class_values`. Raises `InputError` for a split that does not exist.
 
     Source: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", ICCV 2015,
     section 6.3.2 (median frequency balancing).

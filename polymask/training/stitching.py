@@ -1,10 +1,8 @@
 """Tiles of an image put together again: stored masks, or what a model makes of each tile."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
-import numpy as np
-
+from polymask.analysis.masks.joined_tiles import require_frame, stitched
 from polymask.analysis.masks.mask_sets import open_masks
 from polymask.analysis.masks.whole_images import whole_images
 from polymask.errors import InputError
@@ -46,10 +44,10 @@ def stitch(
         ((120, 160), True)
     """
     if isinstance(tiles, Mapping):
-        return _stitched(_of_image(tiles, image), frame)
+        return stitched(_of_image(tiles, image), frame=frame)
     masks = whole_images(open_masks(tiles))
     whole = masks.decode(_named(image, masks.names))
-    _require_frame(whole, frame)
+    require_frame(whole, frame)
     return whole
 
 
@@ -73,42 +71,3 @@ def _of_image(tiles: Mapping[str, Array], image: str | None) -> Mapping[tuple[in
     images = {name: stem(image_of(name)) for name in tiles}
     chosen = _named(image, list(dict.fromkeys(images.values())))
     return {corner: tiles[name] for name, corner in corners.items() if corner and images[name] == chosen}
-
-
-def _stitched(tiles: Mapping[tuple[int, int], Array], frame: Frame | None) -> Array:
-    rows, columns = (sorted({corner[axis] for corner in tiles}) for axis in (0, 1))
-    if lost := [(row, column) for row in rows for column in columns if (row, column) not in tiles]:
-        raise InputError(
-            f"there is no tile at row {lost[0][0]}, column {lost[0][1]}", advice="hand in all tiles"
-        )
-    shapes = {corner: tile.shape for corner, tile in tiles.items()}
-    row_ends = _ends(rows, [shapes[row, columns[0]][0] for row in rows])
-    column_ends = _ends(columns, [shapes[rows[0], column][1] for column in columns])
-    planes = shapes[rows[0], columns[0]][2:]
-    whole = np.zeros((row_ends[-1], column_ends[-1], *planes), np.result_type(*tiles.values()))
-    for row, (top, bottom) in zip(rows, pairwise(row_ends), strict=True):
-        for column, (start, stop) in zip(columns, pairwise(column_ends), strict=True):
-            part = tiles[row, column][top - row : bottom - row, start - column : stop - column]
-            if part.shape != (bottom - top, stop - start, *planes):
-                raise InputError(
-                    f"the tile at {row}, {column} has another size than its neighbors, or other planes"
-                )
-            whole[top:bottom, start:stop] = part
-    _require_frame(whole, frame)
-    return whole
-
-
-def _ends(starts: Sequence[int], sizes: Sequence[int]) -> list[int]:
-    """Where along a side the parts of the tiles begin and end: in the middle of what two neighbors share."""
-    stops = [start + size for start, size in zip(starts, sizes, strict=True)]
-    if starts[0] or any(start > stop for start, stop in zip(starts[1:], stops, strict=False)):
-        raise InputError("there are gaps between the tiles", advice="hand in all tiles of the image")
-    return [0, *((start + stop) // 2 for start, stop in zip(starts[1:], stops, strict=False)), stops[-1]]
-
-
-def _require_frame(whole: Array, frame: Frame | None) -> None:
-    if frame is not None and whole.shape[:2] != tuple(frame):
-        raise InputError(
-            f"the tiles make up {whole.shape[0]} × {whole.shape[1]} px, not {frame[0]} × {frame[1]}",
-            advice="hand in all tiles of the image",
-        )

@@ -48,6 +48,16 @@ def test_pictures_and_masks_are_resized_as_told() -> None:
         training.resize(GRAY, MASK, (0, 3))
 
 
+@follows("layouts/overlay: hand in the picture that was annotated, or scale it to that size")
+def test_a_picture_of_another_size_is_scaled_before_it_is_overlaid() -> None:
+    """Or it is the wrong one."""
+    twice = np.zeros((8, 12), np.uint8)
+    with pytest.raises(InputError):
+        polymask.overlay(RECORD, twice)
+    polymask.overlay(RECORD, twice[::2, ::2])
+    polymask.overlay(RECORD, GRAY)
+
+
 @follows("training/classes: see `class_values`")
 def test_classes_are_made_by_what_is_named() -> None:
     """`class_values` gives the values of a label map."""

@@ -427,3 +427,17 @@ def test_pixel_rules_with_a_reach_give_way_to_center(case: Case) -> None:
         done = case.fails("convert", source, case.out, "--pixel-rule", rule, code=1)
         assert "`center`" in done.told
         case.works("convert", source, case.out, "--pixel-rule", "center")
+
+
+@follows("formats/drawing/shares: export them in pixels, or multiply each x")
+def test_shares_of_the_picture_are_multiplied_by_its_sides(case: Case) -> None:
+    """x by the width, y by the height."""
+    document = coco(images=[{"id": 1, "file_name": "a.jpg", "height": 60, "width": 80}])
+    points = [[0.1, 0.5, 0.6, 0.5, 0.6, 0.9], [0.2, 0.2, 0.7, 0.2, 0.7, 0.4]]
+    rows = document["annotations"]
+    for row, ring in zip(rows, points, strict=True):
+        row["segmentation"] = [ring]
+    case.fails("convert", case.write("a.json", document), case.out, told="lie between 0 and 1")
+    for row, ring in zip(rows, points, strict=True):
+        row["segmentation"] = [[n * side for n, side in zip(ring, (80, 60) * 3, strict=True)]]
+    case.works("convert", case.write("a.json", document), case.out)

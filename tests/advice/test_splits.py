@@ -52,6 +52,56 @@ def test_a_pattern_is_escaped_and_has_a_ratio(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--split-by", "^h", "--split-ratio", "0.8,0.2")
 
 
+@follows(
+    "layouts/common/kept_splits: {kept}, pass --overwrite to move images, or choose another DEST",
+    "layouts/common/kept_splits: say where these go, with --split or --split-ratio",
+)
+def test_images_stay_in_their_splits_or_move_as_told(case: Case) -> None:
+    """Without an option they stay, with --overwrite they move; new images go where an option says."""
+    out = case.folder / "same"
+    some = ("convert", SAMPLE, out, "--where")
+    case.works(*some, "h*", "--split-ratio", "0,1")
+    case.fails(*some, "h*", "--split-ratio", "1")
+    case.works(*some, "h*")
+    case.works(*some, "h*", "--split-ratio", "1", "--overwrite")
+    case.works("convert", SAMPLE, case.out, "--where", "h*", "--split-ratio", "0,1")
+    case.works(*some, "m*", "--split-ratio", "0,1")
+    case.fails("convert", SAMPLE, out)
+    case.works(*some, "e*", "--split", "test")
+    case.works("convert", SAMPLE, out)
+
+
+@follows(
+    "conversion/undoing/edited_lists: move it away to have it written anew, or pass --overwrite to replace it"
+)
+def test_an_edited_table_is_moved_away_or_replaced(case: Case) -> None:
+    """Where a run would change it."""
+    out = case.folder / "same"
+    for number, way in enumerate(("move", "--overwrite")):
+        some = ("convert", SAMPLE, out / f"{number}", "--to", "nnunet", "--where")
+        case.works(*some, "h*")
+        table = out / f"{number}/dataset.json"
+        table.write_text(table.read_text().replace("{", '{"name": "mine",', 1))
+        case.works(*some, "h*")
+        case.fails(*some, "[hm]*", code=4)
+        if way == "move":
+            table.rename(case.folder / "mine.json")
+        case.works(*some, "[hm]*", *([way] if way != "move" else []))
+
+
+@follows("conversion/dest/companions: pass --update to follow it, or {error.advice}")
+def test_a_mask_follows_its_changed_source_as_told(case: Case) -> None:
+    """With --update or --overwrite, or elsewhere."""
+    out = case.folder / "same"
+    for flags in (("--update",), ("--overwrite",)):
+        source = case.write("a.json", SAMPLE.read_text())
+        case.works("convert", source, out, "--overwrite")
+        case.write("a.json", SAMPLE.read_text().replace("[[120", "[[121"))
+        case.fails("convert", source, out, code=1)
+        case.works("convert", source, out, *flags)
+    case.works("convert", source, case.out)
+
+
 @follows("training/classes: pass `split` and `labels` to `stats` instead")
 def test_weights_are_of_what_was_counted(case: Case) -> None:
     """A split is chosen when it is counted."""

@@ -120,8 +120,8 @@ def test_a_lost_tile_is_made_again(tmp_path: Path) -> None:
 
 
 @follows(
-    "training/stitching: hand in all tiles of the image",
-    "training/stitching: hand in all tiles",
+    "analysis/masks/joined_tiles: hand in all tiles of the image",
+    "analysis/masks/joined_tiles: hand in all tiles",
     "training/stitching: name an image, such as {', '.join(images[:3]) or 'none'}",
     "training/stitching: name them as the manifest does: a_r00000_c00064",
 )

@@ -538,7 +538,7 @@ def test_permissions_are_checked(case: Case) -> None:
 
 @follows(
     "conversion/dest/deleted: choose another DEST, or {recovery(root)}",
-    "conversion/dest/folder_sink: 'if they were deleted, choose another DEST",
+    "conversion/dest/folder_sink: if they were deleted, choose another DEST",
     "conversion/dest/companions: {recovery(dest.root)}, then convert",
     "conversion/dest/losses: {recovery(root)}, then convert",
 )
@@ -618,7 +618,7 @@ def test_nothing_is_restored_from_a_store(case: Case) -> None:
 
 @follows(
     "conversion/dest/losses: put it there from a copy of your own, or choose another DEST",
-    "conversion/dest/deletion_journal: the files as they were are in {root.path / BACKUP}, if they are",
+    "conversion/dest/deletion_journal: put them back by hand, as JSON files beside {root.path}",
 )
 def test_lost_traces_of_a_deletion_are_put_back_or_left(case: Case) -> None:
     """Another DEST always goes; a copy of the backup too."""
@@ -633,6 +633,10 @@ def test_lost_traces_of_a_deletion_are_put_back_or_left(case: Case) -> None:
             case.works("convert", source, out, "--delete-source")
         else:
             case.works("convert", source, case.out, "--delete-source")
+            advice = advice_of(case.fails("restore", out, code=5))
+            shutil.copy(advice.partition("there: ")[2].partition(";")[0], out.parent / "back.json")
+            for command in ("restore", "verify", "remove-masks"):
+                case.works(command, out)
         shutil.rmtree(case.folder / "copy")
 
 
@@ -648,7 +652,10 @@ def test_of_a_damaged_journal_the_files_are_put_back_by_hand(case: Case) -> None
     source.write_bytes(backup.read_bytes())
     (out / JOURNAL).rename(case.folder / "away")
     assert source.read_bytes() == before
+    case.works("restore", out)
     case.works("convert", source, out, "--overwrite")
+    case.works("verify", out)
+    case.works("remove-masks", out)
 
 
 @follows(

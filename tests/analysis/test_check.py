@@ -50,13 +50,13 @@ def test_findings_of_rings_drawn_by_hand(
     [
         (40, [0.2, 0.2, 0.8, 0.2, 0.8, 1], True),
         (40, [0.2, 0.2, 1.1, 0.2, 0.8, 1], False),
-        (16, [0.2, 0.2, 0.8, 0.2, 0.8, 1], False),
+        (8, [0.2, 0.2, 0.8, 0.2, 0.8, 1], False),
     ],
 )
 def test_shares_instead_of_pixels_are_found(
     coco_file: Write, side: int, ring: list[float], is_found: bool
 ) -> None:
-    """In an image of more than 16 px, where all points lie in its first pixel."""
+    """In an image of more than 8 px, where all points lie in its first pixel."""
     images = [{"id": 1, "file_name": "a.jpg", "height": side, "width": side}]
     kinds = [kind for kind, _ in found(coco_file(images=images, **with_rings(ring)))]
     assert ("shares" in kinds) == is_found

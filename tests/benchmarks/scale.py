@@ -28,7 +28,7 @@ from pycocotools import mask as pycocotools_mask
 
 from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.conversion import run as conversion
-from polymask.conversion.dest.folder_sink import Batch
+from polymask.conversion.batch_plan import Batch
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, make_plan
 from polymask.conversion.run import convert_images, run_plan

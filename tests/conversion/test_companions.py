@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import ProofError, convert
+from polymask import ProofError, convert, encode_png
 from polymask.conversion import delete_source as removal
 from tests.conftest import coco, square, tree
 
@@ -107,3 +108,53 @@ def test_instance_ids_that_are_not_the_polygons_delete_nothing(
     with pytest.raises(ProofError, match="nothing was deleted"):
         convert(path, out, instances=True, delete_source=True)
     assert path.read_bytes() == before
+
+
+def copied(coco_file: Write, tmp_path: Path) -> tuple[Path, Path, dict[str, Any]]:
+    """An image with a copy of its picture, which is black."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.new("RGB", (8, 6)).save(pictures / "a.jpg")
+    options: dict[str, Any] = {"images": pictures, "copy_images": True}
+    convert(coco_file(), tmp_path / "out", **options)
+    return pictures / "a.jpg", tmp_path / "out/images/a.jpg", options
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ("picture", "its picture changed since polymask wrote it; pass --update to follow it, or pass"),
+        ("copy", "it was edited since polymask wrote it; pass --overwrite"),
+        ("both", "it was edited and its picture changed since"),
+    ],
+)
+def test_it_is_told_whether_a_picture_or_its_copy_changed(
+    coco_file: Write, tmp_path: Path, changed: str, words: str
+) -> None:
+    """--update follows a picture that changed, unless somebody edited the copy."""
+    picture, copy, options = copied(coco_file, tmp_path)
+    if changed != "picture":
+        Image.new("RGB", (8, 6), "red").save(copy)
+    if changed != "copy":
+        Image.new("RGB", (8, 6), "blue").save(picture)
+    before = copy.read_bytes()
+    (failure,) = convert(coco_file(), tmp_path / "out", **options).failures
+    assert words in failure.reason
+    assert copy.read_bytes() == before
+    report = convert(coco_file(), tmp_path / "out", update=True, **options)
+    if changed == "picture":
+        assert (report.failed, report.written, copy.read_bytes()) == (0, 1, picture.read_bytes())
+        assert convert(coco_file(), tmp_path / "out", **options).unchanged == 1
+    else:
+        assert (report.exit_code, copy.read_bytes()) == (4, before)
+
+
+def test_it_is_told_whether_a_mask_or_its_source_changed(coco_file: Write, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    convert(coco_file(), out)
+    path = coco_file(annotations=coco()["annotations"][:1])
+    assert "write: its source changed since" in convert(path, out).failures[0].reason
+    mask = out / "masks/a.png"
+    mask.write_bytes(encode_png(np.zeros((6, 8), np.uint8)))
+    assert "it was edited and its source changed since" in convert(path, out).failures[0].reason
+    assert "write: it was edited since" in convert(coco_file(), out).failures[0].reason

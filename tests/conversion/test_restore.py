@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from polymask import InputError, NotFound, ProofError, SourceChanged, convert, restore
+from polymask import InputError, NotFound, ProofError, SourceChanged, convert, remove_masks, restore, verify
 from polymask.conversion import delete_source as removal
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from tests.conftest import Run, coco, square, tree
@@ -369,3 +369,90 @@ def test_what_could_not_be_kept_is_told(
         f"its owner ({os.getuid()}:{os.getgid()}) could not be kept",
         "its attribute user.note could not be kept",
     ]
+
+
+@pytest.mark.parametrize("folder", ["", "annotations"])
+def test_after_a_damaged_journal_was_moved_away_all_goes_on(
+    coco_file: Write, tmp_path: Path, folder: str
+) -> None:
+    """The advice is followed to its end: once the file is back, nothing is in the way."""
+    (tmp_path / folder).mkdir(exist_ok=True)
+    path, out = coco_file().rename(tmp_path / folder / "a.json"), tmp_path / "out"
+    before = path.read_bytes()
+    convert(path, out, delete_source=True)
+    _flip(out / JOURNAL)
+    with pytest.raises(ProofError, match=r"put them back by hand.* then move the journal away"):
+        restore(out)
+    (out / JOURNAL).rename(tmp_path / "away")
+    for command in (restore, verify, remove_masks):
+        with pytest.raises(ProofError, match="is missing"):
+            command(out)  # the polygons are deleted still
+    path.write_bytes(before)
+    report = restore(out)
+    assert (report.exit_code, report.unchanged, path.read_bytes()) == (0, 1, before)
+    assert any("journal.jsonl is missing" in note for note in report.notes)
+    verified = verify(out)
+    assert (verified.exit_code, any("journal.jsonl is missing" in note for note in verified.notes)) == (
+        0,
+        True,
+    )
+    assert remove_masks(out).retracted == 1
+
+
+def test_a_file_that_was_not_put_back_by_hand_is_told(tmp_path: Path) -> None:
+    """Of two whose journal is gone, the error names the backup of the other alone."""
+    paths, out = files(tmp_path, 2), tmp_path / "out"
+    before = [path.read_bytes() for path in paths]
+    for path in paths:
+        convert(path, out, delete_source=True)
+    (out / JOURNAL).unlink()
+    paths[0].write_bytes(before[0])
+    for command in (restore, verify, remove_masks):
+        with pytest.raises(ProofError, match=sha256(before[1]).hexdigest()) as refusal:
+            command(out)
+        assert sha256(before[0]).hexdigest() not in str(refusal.value)
+
+
+def test_a_folder_without_deletions_is_wrong_input(coco_file: Write, tmp_path: Path) -> None:
+    """Exit code 2: no disk or service failed."""
+    convert(coco_file(), tmp_path / "out")
+    with pytest.raises(NotFound, match="nothing was deleted") as refusal:
+        restore(tmp_path / "out")
+    assert refusal.value.exit_code == 2
+
+
+def test_what_was_put_back_and_edited_is_converted_with_overwrite_as_the_advice_says(
+    tmp_path: Path,
+) -> None:
+    """Also where the run before deleted the polygons of another image from the same file."""
+    first = coco()["images"][0]
+    annotation = coco()["annotations"][0] | {"image_id": first["id"]}
+    content = coco(
+        images=[first, first | {"id": 77, "file_name": "b.jpg"}],
+        annotations=[annotation | {"id": 1}, annotation | {"id": 2}, annotation | {"id": 3, "image_id": 77}],
+    )
+    path, out = tmp_path / "a.json", tmp_path / "out"
+    path.write_text(json.dumps(content))
+    convert(path, out, delete_source=True)
+    restore(out)
+    content["annotations"][0]["segmentation"] = [square(0, 0, 2)]
+    del content["annotations"][1]
+    path.write_text(json.dumps(content))
+    edited = path.read_bytes()
+    report = convert(path, out, delete_source=True)
+    assert (report.deleted, "pass --overwrite" in report.failures[0].reason) == (1, True)
+    report = convert(path, out, delete_source=True, overwrite=True)
+    assert (report.deleted, report.failures, ids(path)) == (1, [], [])
+    assert restore(out).written == 1
+    assert path.read_bytes() == edited
+
+
+def test_new_polygons_beside_deleted_ones_are_still_refused_with_overwrite(tmp_path: Path) -> None:
+    """The file lacks what its backup has of the image: these are in no other place than the mask."""
+    path, out = tmp_path / "a.json", tmp_path / "out"
+    path.write_text(json.dumps(coco()))
+    convert(path, out, delete_source=True)
+    added = coco()["annotations"][0] | {"id": 99, "segmentation": [square(0, 0, 2)]}
+    path.write_text(json.dumps(coco(annotations=[added])))
+    report = convert(path, out, delete_source=True, overwrite=True)
+    assert (report.deleted, "lacks instances" in report.failures[0].reason) == (0, True)

@@ -20,6 +20,7 @@ from polymask import (
     LabelMap,
     LimitError,
     Polygon,
+    ProofError,
     compare,
     convert,
     decode_png,
@@ -260,9 +261,41 @@ def test_verify_and_compare_see_whole_images(tmp_path: Path) -> None:
     assert [failure.name for failure in examine(out).failures] == ["harbor_r00040_c00054.png"]
     (failure,) = examine(out, source=SAMPLE).failures
     assert "tiles that differ where they overlap" in failure.reason
+    with pytest.raises(ProofError) as caught:
+        verify(out, source=SAMPLE)
+    assert f"{caught.value}; {caught.value.advice}".count("--overwrite") == 1
     mask.unlink()
     with pytest.raises(FormatError, match=r"harbor_r00040_c00054"):
         training.stitch(out, "harbor")
+
+
+@pytest.mark.parametrize("truth", ["tiles", "annotations", "whole"])
+def test_a_plain_folder_of_predicted_tiles_is_scored(tmp_path: Path, truth: str) -> None:
+    """By their names, each pixel once: an overlap is cut in the middle; what lacks a tile is told."""
+    cut, whole, plain = (tmp_path / name for name in ("cut", "whole", "plain"))
+    convert(SAMPLE, cut, split_ratio="0.5,0.5", seed=3, **TILES)
+    convert(SAMPLE, whole, split_ratio="0.5,0.5", seed=3)
+    plain.mkdir()
+    for mask in (cut / "masks").iterdir():
+        (plain / mask.name).write_bytes(mask.read_bytes())
+    pixels = decode_png((plain / "harbor_r00000_c00000.png").read_bytes()).copy()
+    pixels[:, 59:] = 99  # beyond the middle of what two tiles share, which is columns 54 to 63
+    (plain / "harbor_r00000_c00000.png").write_bytes(encode_png(pixels))
+    against = {"tiles": cut, "annotations": SAMPLE, "whole": whole}[truth]
+    score = compare(against, plain)
+    assert (score.mean_iou, sorted(score.images)) == (1, ["empty", "harbor", "meadow"])
+    assert compare(plain, against).mean_iou == 1
+    if truth != "annotations":
+        assert list(compare(against, plain, split="train").images) == ["meadow"]
+    pixels[:, 58:] = 99
+    (plain / "harbor_r00000_c00000.png").write_bytes(encode_png(pixels))
+    assert compare(against, plain).differing_pixels == 45  # the rows that the tiles below do not share
+    (plain / "harbor_r00000_c00000.png").unlink()
+    (plain / "note.png").write_bytes(encode_png(pixels))
+    score = compare(against, plain)
+    assert [failure.name for failure in score.failures] == ["harbor"]
+    assert "no tile at row 0, column 0" in score.failures[0].reason
+    assert score.only_in_other == ("note",)
 
 
 def test_tiles_of_different_annotations_make_no_whole(tmp_path: Path) -> None:
@@ -319,7 +352,7 @@ def test_names_that_collide_are_told_before_anything_is_written(tmp_path: Path) 
     path = wide(tmp_path / "s.json", "a.jpg", "a_r00000_c00000.jpg")
     assert convert(path, tmp_path / "out", tile=(6, 9)).written == 2
     assert training.stitch(tmp_path / "out", "a_r00000_c00000.jpg").shape == (6, 9)
-    with pytest.raises(InputError, match="would both be written"):
+    with pytest.raises(InputError, match=r"'a\.jpg' and 'A\.jpg' would both be written"):
         convert(wide(path, "a.jpg", "A.jpg"), tmp_path / "other", tile=(6, 9))
     assert not (tmp_path / "other").exists()
 

@@ -1,16 +1,19 @@
 """Putting back what was deleted: ring by ring, once, however often and after whatever was asked."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.jobs.verification import verify_dataset
 from polymask.errors import ConflictError, ProofError
 from polymask.formats.reading.annotation_choice import original_id
-from polymask.in_place.journal import BACKUP, EVENTS
-from tests.dataloop.world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
+from polymask.in_place.journal import BACKUP, EVENTS, Journal
+from tests.dataloop.world import ACROSS, BESIDE, URL, World, box, expected, ring, same_masks, segment, strip
 
 RICH = segment(
     "cat",
@@ -193,9 +196,10 @@ def test_a_restoration_that_was_stopped_before_its_note_is_noted_by_the_next(
 ) -> None:
     """So that what is erased after that stays erased too."""
     world.convert(journal)
-    before = (journal / EVENTS).read_bytes()
+    before = {file: (journal / file).read_bytes() for file in (EVENTS, BACKUP)}
     world.restore(journal)
-    (journal / EVENTS).write_bytes(before)
+    for file, data in before.items():
+        (journal / file).write_bytes(data)
     assert world.restore(journal).unchanged == 3
     erase(world, "dog")
     assert world.restore(journal).written == 0
@@ -396,6 +400,41 @@ def test_a_lost_journal_is_told(world: World, item: str, journal: Path) -> None:
             "the masks of 1 item say that 3 polygons were deleted that no journal in"
         )
     assert later in {original_id(row) for row in world.of_type("segment")}
+
+
+def test_what_was_erased_before_a_stopped_run_noted_any_deletion_is_in_its_backup(
+    world: World, item: str, journal: Path
+) -> None:
+    """The mask says that it was deleted: nothing calls it lost, and `restore` puts it back and tells."""
+    with patch.object(Journal, "note", side_effect=KeyboardInterrupt), suppress(KeyboardInterrupt):
+        world.convert(journal)
+    erased = world.of_type("segment")[0]["id"]
+    world.emulator.remove_annotation(erased)
+    with world.connected():
+        verified = verify_dataset(URL, journal=journal)
+    assert verified.failures == []
+    report = world.restore(journal)
+    assert (report.written, report.exit_code, len(world.of_type("segment"))) == (1, 0, 3)
+    assert any(f"polygon {erased} may have been erased by somebody" in note for note in report.notes)
+    assert world.restore(journal).written == 0
+
+
+def test_what_was_erased_after_a_stopped_deletion_is_told_when_it_comes_back(
+    world: World, item: str, journal: Path
+) -> None:
+    """Nobody can tell it from what the run deleted: it is put back, and said; what is confirmed is not."""
+    world.emulator.faults.add(
+        Fault("POST", "**/query", "status", status=400, clause="updatedAt", times=None),
+        Fault("DELETE", "**", "status", status=403, times=None),
+    )
+    assert world.convert(journal).failures
+    world.emulator.faults.clear()
+    erased = world.of_type("segment")[0]["id"]
+    world.emulator.remove_annotation(erased)
+    (note,) = world.restore(journal).notes
+    assert f"polygon {erased} may have been erased by somebody" in note
+    world.convert(journal)
+    assert not any("may have been erased" in note for note in world.restore(journal).notes)
 
 
 def test_journals_of_two_machines_put_everything_back(world: World, item: str, tmp_path: Path) -> None:

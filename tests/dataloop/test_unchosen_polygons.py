@@ -206,3 +206,18 @@ def test_a_dry_run_foretells_what_fails(world: World, journal: Path, edit: str, 
     done = world.convert(journal, **chosen)
     assert foretold.failures == done.failures != []
     assert foretold.exit_code == done.exit_code == 4
+
+
+def test_polygons_join_deleted_ones_by_the_pixel_rule_of_these(world: World, journal: Path) -> None:
+    """It is told; once the deleted ones are restored, the mask is painted by the rule that is asked for."""
+    item = world.add_item("/a.png", ODD)
+    world.convert(journal, pixel_rule="cv2-round")
+    world.add(item, segment("cat", ring(10.4, 1.4, 14.6, 5.6)))
+    report = plain(world)
+    assert [note for note in report.notes if "1 mask left under another pixel rule (cv2-round)" in note]
+    (claim,) = (mask["metadata"]["user"]["polymask"] for mask in world.of_type("binary"))
+    assert claim["pixel_rule"] == "cv2-round"
+    world.restore(journal)
+    assert any("painted anew" in note for note in plain(world).notes)
+    (claim,) = (mask["metadata"]["user"]["polymask"] for mask in world.of_type("binary"))
+    assert claim["pixel_rule"] == "center"

@@ -198,8 +198,9 @@ def test_numbers_that_are_none_are_refused_with_their_place(coco_file: Write, co
     """NaN, infinity and overflow are named where they stand, not as a byte offset."""
     path = coco_file()
     path.write_text(path.read_text().replace("[[1, 1,", f"[[1, {constant},"))
-    with pytest.raises(FormatError, match=r"\$\.annotations\[0\]\.segmentation\[0\]\[1\]"):
+    with pytest.raises(FormatError, match=r"\$\.annotations\[0\]\.segmentation\[0\]\[1\]") as refusal:
         open_annotations(path)
+    assert "str" not in str(refusal.value).replace(str(path), "")  # it is none, and was none
     annotations = open_annotations(path, options=ReadOptions(skip_invalid=True))
     assert annotations.used == {"dog": 1}
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pycocotools import mask
 
 from polymask import FormatError, InputError, convert, label_masks
 from polymask.formats import Annotations, ReadOptions, open_annotations
@@ -259,7 +260,7 @@ def test_the_command_line_tells_what_was_read_loosely(tmp_path: Path, polymask_c
 
 
 def test_runs_alone_in_a_list_are_runs(tmp_path: Path) -> None:
-    """As COCO-Stuff 10k has them; a list of several is no one instance."""
+    """As COCO-Stuff 10k has them."""
     runs = {"size": [6, 8], "counts": [7, 3, 38]}
     path = tmp_path / "a.json"
     path.write_text(json.dumps(coco(annotations=rows({"segmentation": runs}, {}))))
@@ -269,12 +270,37 @@ def test_runs_alone_in_a_list_are_runs(tmp_path: Path) -> None:
     listed = next(iter(annotations))
     assert listed.instances[0].shape.counts.tolist() == plain.instances[0].shape.counts.tolist()
     assert annotations.notes == ("1 segmentations are runs within a list",)
-    path.write_text(json.dumps(coco(annotations=rows({"segmentation": [runs, runs]}, {}))))
-    with pytest.raises(FormatError, match=r"segmentation: a list of 2 runs"):
-        list(open_annotations(path))
     path.write_text(json.dumps(coco(annotations=rows({"segmentation": [{"counts": [1]}]}, {}))))
     with pytest.raises(FormatError, match=r"segmentation\[0\]"):
         list(open_annotations(path))
+
+
+def test_several_runs_in_a_list_are_united(tmp_path: Path) -> None:
+    """As `annToRLE` of pycocotools merges what a list holds; a pixel of both counts once."""
+    parts = [{"size": [6, 8], "counts": [0, 3, 45]}, {"size": [6, 8], "counts": [2, 2, 44]}]
+    annotations = opened(tmp_path, annotations=rows({"segmentation": parts}, {}))
+    assert painted(annotations) == [("a.jpg", "cat", 4), PLAIN[1]]
+    assert annotations.notes == ("1 segmentations are runs within a list",)
+    oracle = mask.decode(mask.merge(mask.frPyObjects(parts, 6, 8)))
+    cat = next(iter(label_masks(annotations.decode(0))))
+    assert (cat.mask == oracle).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ({"size": [6, 9], "counts": [54]}, r"segmentation\[1\].size"),
+        ({"size": [6, 8], "counts": [7]}, r"segmentation\[1\].counts"),
+        (square(1, 1, 3), r"segmentation\[1\]"),
+    ],
+)
+def test_an_odd_part_of_a_list_of_runs_is_refused_with_its_place(
+    part: object, place: str, tmp_path: Path
+) -> None:
+    """Of another size, of too few pixels, or a ring."""
+    parts = [{"size": [6, 8], "counts": [0, 3, 45]}, part]
+    with pytest.raises(FormatError, match=place):
+        opened(tmp_path, annotations=rows({"segmentation": parts}, {}))
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def test_interiors_are_holes(tmp_path: Path) -> None:
     assert (masks(path)["a.png"] == expected).all()
 
 
+def test_no_interior_may_be_null(tmp_path: Path) -> None:
+    """As for an empty list."""
+    path = written(tmp_path / "ann/a.png.json", document(one(points={"exterior": BOX, "interior": None})))
+    expected = drawn("........", ".#####..", ".#####..", ".#####..", ".#####..", "........")
+    assert (masks(path)["a.png"] == expected).all()
+
+
 @pytest.mark.parametrize("mode", ["bool", "gray", "rgba"])
 def test_bitmaps_lie_at_their_origin(tmp_path: Path, mode: str) -> None:
     """Gray and one-bit PNGs by value, others by alpha; what lies outside the image is cut off."""
@@ -50,7 +57,9 @@ def test_bitmaps_lie_at_their_origin(tmp_path: Path, mode: str) -> None:
     rgba = np.zeros((2, 2, 4), np.uint8)
     rgba[shape] = 255
     array = {"bool": shape, "gray": shape.astype(np.uint8), "rgba": rgba}[mode]
-    objects = [one("bitmap", bitmap={"data": packed(array), "origin": origin}) for origin in ([2, 1], [7, 5])]
+    objects = [
+        one("bitmap", bitmap={"data": packed(array), "origin": origin}) for origin in ([2.0, 1], [7, 5])
+    ]
     expected = drawn("........", "..#.....", "..##....", "........", "........", ".......#")
     assert (masks(written(tmp_path / "a.png.json", document(*objects)))["a.png"] == expected).all()
 
@@ -88,6 +97,10 @@ def test_boxes_are_counted_and_lines_left_alone(tmp_path: Path) -> None:
     [
         (one(points={"exterior": BOX[:2]}), r"\$\.objects\[0\]\.points: a ring has at least 3 points, not 2"),
         (one(points={"exterior": BOX, "interior": [BOX[:1]]}), "at least 3 points, not 1"),
+        (
+            one("bitmap", bitmap={"data": packed(np.ones((2, 2), bool)), "origin": [2.5, 1]}),
+            "whole pixels, not",
+        ),
         (one("bitmap", bitmap={"data": "AAAA", "origin": [0, 0]}), r"\.bitmap\.data: not zlib"),
         (one("bitmap", bitmap={"data": "?", "origin": [0, 0]}), r"\.bitmap\.data: not base64"),
         (one("bitmap"), r"\.bitmap: Expected `object`"),

@@ -147,6 +147,14 @@ def test_a_list_of_classes_stands_in_for_data_yaml(tmp_path: Path, where: str) -
         assert open_annotations(path / "labels/train/a.txt", options=options).used == {"sea lion": 1}
 
 
+def test_rows_in_pixels_are_refused_without_data_yaml_too(tmp_path: Path) -> None:
+    """By their place, not as a file that shows no format: they lie in `labels/`."""
+    path = without_yaml(tmp_path, "0 4 3 12 3 12 9 4 9")
+    written(path / "classes.txt", "cat\n")
+    with pytest.raises(FormatError, match=r"a\.txt: line 1: .*4 is no share of the picture.*in pixels"):
+        open_annotations(path)
+
+
 def test_an_image_may_be_called_as_the_list_of_classes_is(tmp_path: Path) -> None:
     """Its rows are rows."""
     path = dataset(tmp_path, ROW)
@@ -183,8 +191,9 @@ def test_poses_are_refused_with_a_way_out(tmp_path: Path) -> None:
     path = dataset(tmp_path, ROW, names="[cat]\nkpt_shape: [4, 2]")
     with pytest.raises(FormatError, match=r"data\.yaml: kpt_shape.*take `kpt_shape` out of the file"):
         open_annotations(path)
-    (path / "data.yaml").write_text("names: [cat]\n")
-    assert open_annotations(path).used == {"cat": 1}
+    for without in ("", "kpt_shape: null\n", "kpt_shape:\n", "kpt_shape: ~\n"):
+        (path / "data.yaml").write_text(f"names: [cat]\n{without}")
+        assert open_annotations(path).used == {"cat": 1}
 
 
 def test_boxes_among_polygons_are_painted_when_asked_for(tmp_path: Path) -> None:

@@ -323,6 +323,16 @@ def test_a_line_taken_out_doubled_or_moved_is_told(path: Path, name: str) -> Non
             assert restorable(path) is None, f"line {at} of {name}"
 
 
+def test_the_last_line_of_a_restoration_is_missed(path: Path) -> None:
+    """Without it, what somebody erased since would come back."""
+    a_run(path)
+    Journal(path).note("restored", "i", ids=["a"])
+    lines = (path / EVENTS).read_bytes().splitlines(keepends=True)
+    (path / EVENTS).write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(ProofError, match=r"journal\.jsonl: damaged, lacks lines"):
+        Journal(path)
+
+
 def test_two_journals_of_one_folder_take_turns(path: Path) -> None:
     """Two runs at once append to one chain, and what one kept the other does not keep again."""
     one, other = Journal(path), Journal(path)

@@ -249,6 +249,47 @@ def test_what_cannot_be_painted_again_keeps_its_pixel_rule() -> None:
     assert ask([], both).write is None
 
 
+def test_what_joins_deleted_polygons_is_painted_by_their_pixel_rule() -> None:
+    """A mask claims one rule: that of the pixels that cannot be painted again."""
+    deleted = stored(written(drawn("p1"), rule="cv2-trunc"))
+    joined = written(drawn("p2"), deleted)
+    assert joined.claim["pixel_rule"] == "cv2-trunc"
+    assert np.array_equal(joined.mask, written(drawn("p1", "p2"), rule="cv2-trunc").mask)
+    assert not np.array_equal(joined.mask, deleted.mask | union("p2"))
+    after = ask(drawn("p2"), stored(joined))
+    assert (after.write, after.accounted) == (None, ("p2",))
+    restored = written(drawn("p1", "p2"), stored(joined))
+    assert (restored.claim["pixel_rule"], np.array_equal(restored.mask, union("p1", "p2"))) == (
+        "center",
+        True,
+    )
+
+
+def test_masks_of_deleted_polygons_by_two_pixel_rules_are_not_joined() -> None:
+    """No single claim would be true of both; so the label is left alone, until its polygons are restored."""
+    first, second = stored(written(drawn("p1"), rule="cv2-trunc")), stored(written(drawn("p2")), "m2")
+    decision = ask(drawn("p3"), first, second)
+    assert (decision.write, decision.retract, decision.accounted) == (None, (), ())
+    assert "several pixel rules (center and cv2-trunc)" in decision.problem
+
+
+def test_a_polygon_without_pixels_under_the_rule_of_deleted_ones_stays() -> None:
+    """A sliver that only OpenCV's rule paints does not join a mask by pixel centers."""
+    (sliver,) = (Drawing(Instance("p4", "cat", box(4.6, 0, 4.9, 3)), FRAME, {}),)
+    decision = ask([sliver], of("p1"), rule="cv2-trunc")
+    assert (decision.write, decision.accounted) == (None, ())
+    assert "by another pixel rule (center), by which p4 would have no pixel" in decision.problem
+
+
+def test_nothing_joins_deleted_polygons_of_an_unknown_pixel_rule() -> None:
+    """A later version's rule cannot be painted by, and no other rule would be true of the mask."""
+    mask = of("p1")
+    strange = replace(mask, claim={**mask.claim, "pixel_rule": "center-2"})
+    decision = ask(drawn("p3"), strange)
+    assert (decision.write, decision.accounted) == (None, ())
+    assert "(center-2), which this version does not know" in decision.problem
+
+
 @pytest.mark.parametrize("locations_of_two", [("m1", "m2"), ("m2", "m1")])
 def test_masks_of_two_pixel_rules_become_one(locations_of_two: tuple[str, str]) -> None:
     """The one that is asked for stays."""

@@ -259,3 +259,6 @@ def test_a_picture_of_another_size_than_its_mask_is_not_copied(
     assert (report.failed, report.written) == (fails, 1 - fails)
     assert all("its annotations are of 8 × 12" in failure.reason for failure in report.failures)
     assert convert(tmp_path / "a.json", tmp_path / "masks").written == 1
+    shown = convert(tmp_path / "a.json", tmp_path / "shown", to="overlay", images=tmp_path, scale=0.5)
+    assert (shown.failed, shown.written) == (fails, 1 - fails)
+    assert all("its annotations are of 8 × 12" in failure.reason for failure in shown.failures)

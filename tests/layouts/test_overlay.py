@@ -236,7 +236,9 @@ def test_a_record_in_memory_lies_over_its_picture(tmp_path):
         assert (pixels[:, 1:3] == safe_color(0)).all()
     assert (polymask.overlay(RECORD, PHOTO[..., 0])[:, 0] == PHOTO[:, 0, :1]).all()
     assert (polymask.overlay(RECORD)[:, 0] == GRAY).all()
-    assert polymask.overlay(RECORD, np.zeros((4, 8), np.uint8)).shape == (2, 4, 3)
+    for image in (np.zeros((4, 8), np.uint8), Image.new("RGB", (2, 4))):
+        with pytest.raises(InputError, match="its annotations are of 2 × 4; hand in the picture"):
+            polymask.overlay(RECORD, image)
 
 
 @pytest.mark.parametrize("labels", [["cat"], {"cat": 1}, LabelMap.from_names(["cat"])])

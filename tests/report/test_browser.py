@@ -174,6 +174,36 @@ def test_zooming_reaches_the_single_pixel(browser, report):
     assert browser.js(middle) == pytest.approx(before)
 
 
+def test_a_very_large_image_shows_every_pixel_of_its_mask_when_zoomed_in(browser, tmp_path, monkeypatch):
+    """Reduced as a whole, tiles near by: each value under the cursor and each color is the mask's."""
+    monkeypatch.setattr("polymask.report.shots.MOST_PIXELS", 160 * 120 - 1)
+    monkeypatch.setattr("polymask.report.shots.SHOWN_PIXELS", 160 * 120 / 9)
+    monkeypatch.setattr("polymask.report.shots.TILE", 32)
+    preview(SAMPLE, tmp_path / "r.html")
+    browser.open(tmp_path / "r.html")
+    browser.show("harbor.png")
+    assert "mask at 1 : 3, every pixel when you zoom in" in browser.text("viewer-size")
+    every = (
+        "[...Array(120 * 160).keys()].map((i) => valueAt(stage.scene.mask, stage.scene.shot.tiles,"
+        " [i % 160, Math.floor(i / 160)]))"
+    )
+    browser.js(f"return {every}")
+    browser.wait("return [...tilesKept.values()].every((tile) => tile.mask)")
+    assert (np.array(browser.js(f"return {every}")).reshape(120, 160) == MASKS["harbor.png"]).all()
+    browser.js("setSplit(0); setOpacity(100); zoomStage(4)")
+    browser.settled()
+    row, column = np.argwhere(MASKS["harbor.png"] == LABELS.value_of("boat"))[0].tolist()
+    browser.js(
+        "stage.x = 400 - arguments[0] * stage.scale; stage.y = 300 - arguments[1] * stage.scale;", column, row
+    )
+    for at in (row, row - 1):
+        value = int(MASKS["harbor.png"][at, column])
+        color = browser.js("return colorTable(255).get(arguments[0]) || null", value)
+        x, y = browser.js("return [400 + stage.scale / 2, 300 + stage.scale * (arguments[0] + .5)]", at - row)
+        browser.js("drawStage()")
+        assert color is None or hue(browser, x, y) == color[:3], (at, value)
+
+
 def test_search_order_and_label_choose_the_cards(browser, report):
     browser.open(report)
     names = "return [...document.querySelectorAll('.card')].map(c => c.shot.name)"
@@ -228,6 +258,27 @@ def test_axe_finds_nothing_in_any_view(browser, report, theme, width):
     assert browser.violations() == [], "viewer"
 
 
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory):
+    """The report of a run that would change two masks."""
+    folder = tmp_path_factory.mktemp("changes")
+    convert(SAMPLE, folder / "out", overlap="first")
+    convert(SAMPLE, folder / "out", preview=folder / "r.html", dry_run=True, overwrite=True, overlap="last")
+    return folder / "r.html"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_in_real_changes(browser, changes, theme, width):
+    """In the tab with its totals and tables, and in the viewer with before and after."""
+    browser.open(changes, width=width, theme=theme)
+    browser.js("document.getElementsByTagName('html')[0].style.setProperty('transition', 'none')")
+    browser.js("document.getElementById('tab-changes').click()")
+    assert browser.violations() == [], "changes"
+    browser.js("document.querySelector('#view-changes [data-shot]').click()")
+    browser.wait("return document.getElementById('stage').dataset.ready === 'harbor.png'")
+    assert browser.violations() == [], "viewer"
+
+
 def test_hostile_names_stay_text(browser, coco_file, tmp_path):
     """A label or file name that looks like markup is shown, not run."""
     from polymask.report.html import preview
@@ -242,12 +293,9 @@ def test_hostile_names_stay_text(browser, coco_file, tmp_path):
     assert nasty in browser.js("return document.getElementById('legend').textContent")
 
 
-def test_before_and_after_are_the_two_sides(browser, tmp_path):
+def test_before_and_after_are_the_two_sides(browser, changes):
     """Left the stored mask, right the one that would be; the changes are a view of their own."""
-    convert(SAMPLE, tmp_path / "out", overlap="first")
-    page = tmp_path / "r.html"
-    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="last")
-    browser.open(tmp_path / "r.html")
+    browser.open(changes)
     browser.js("document.getElementById('tab-changes').click()")
     assert "harbor.png" in browser.js("return document.getElementById('view-changes').innerText")
     browser.js("document.querySelector('#view-changes [data-shot]').click()")

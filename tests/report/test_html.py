@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import InputError, NotFound, convert
+from polymask import InputError, LabelMap, NotFound, convert, index_mask, read
 from polymask.codecs import pixels
 from polymask.codecs.png import decode_color, decode_png
+from polymask.report import survey
 from polymask.report.html import preview
 from polymask.report.sample import choose
-from polymask.report.shots import mask_png
+from polymask.report.shots import mask_png, size_of, within
 from polymask.report.survey import ImageFacts
 from polymask.wording import counted
 from tests.conftest import SAMPLE, coco, square
@@ -189,13 +190,85 @@ def test_images_too_large_for_a_canvas_are_shown_reduced(tmp_path, monkeypatch):
     monkeypatch.setattr("polymask.report.shots.SHOWN_PIXELS", 160 * 120 / 9)
     made = preview(SAMPLE, tmp_path / "r.html")
     assert made.facts == whole.facts
-    shot = next(shot for shot in data_of(tmp_path / "r.html")["shots"] if shot["name"] == "harbor.png")
-    assert (shot["h"], shot["w"], shot["step"], shot["full"]) == (40, 54, 3, [120, 160])
+    assert [large(shot) for shot in made.shots] == [((120, 160), 3, (54, 40))] * 3
     assert made.pictures == 3
     convert(SAMPLE, tmp_path / "out")
     both = preview([tmp_path / "out", SAMPLE], tmp_path / "b.html")
     alone = preview(tmp_path / "out", tmp_path / "a.html")
-    assert [(one["h"], one["w"]) for one in (*both.shots, *alone.shots)] == [(40, 54)] * 6
+    assert [large(shot) for shot in (*both.shots, *alone.shots)] == [((120, 160), 3, (54, 40))] * 6
+    polygons = [
+        [shape for shape in shot["shapes"] if shape[1] != "110"] for shot in (made.shots[0], whole.shots[0])
+    ]
+    assert polygons[0] == polygons[1]  # at full size; 110 is a bitmap, whose outline is of the reduced
+
+
+def large(shot):
+    """The frame of a shot, the step of its reduced mask, and that mask's width and height."""
+    png = b64decode(shot["mask"].partition(",")[2])
+    return (shot["h"], shot["w"]), shot["step"], Image.open(BytesIO(png)).size
+
+
+def whole_mask(tiles, frame):
+    """The mask that tiles hold, read as a page's script reads them."""
+    columns = -(-frame[1] // tiles["side"])
+    rows = [tiles["images"][at : at + columns] for at in range(0, len(tiles["images"]), columns)]
+    mask = np.zeros(frame, int)
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            part = np.s_[row * tiles["side"] :, column * tiles["side"] :]
+            area = mask[part][: tiles["side"], : tiles["side"]]
+            if isinstance(image, int):
+                area[:] = image
+            else:
+                area[:] = decode_color(b64decode(image.partition(",")[2]))[..., 0]
+    return mask
+
+
+@pytest.fixture
+def _reduced_in_tiles(monkeypatch):
+    """Every image counts as too large for a canvas; its tiles have 32 px."""
+    monkeypatch.setattr("polymask.report.shots.MOST_PIXELS", 160 * 120 - 1)
+    monkeypatch.setattr("polymask.report.shots.SHOWN_PIXELS", 160 * 120 / 9)
+    monkeypatch.setattr("polymask.report.shots.TILE", 32)
+
+
+@pytest.mark.usefixtures("_reduced_in_tiles")
+def test_the_tiles_of_a_reduced_image_hold_its_mask_to_the_pixel(tmp_path):
+    """Of annotations, of stored masks, and before and after a run; tiles without a border are a number."""
+    masks = {record.name: index_mask(record, LabelMap.from_source(SAMPLE)) for record in read(SAMPLE)}
+    convert(SAMPLE, tmp_path / "first", overlap="first")
+    first = {stem: decode_png((tmp_path / f"first/masks/{stem}.png").read_bytes()) for stem in ("harbor",)}
+    for shot in preview(SAMPLE, tmp_path / "r.html").shots:
+        assert (whole_mask(shot["tiles"], (120, 160)) == masks[shot["name"]]).all()
+        assert all(isinstance(image, int) for image in shot["tiles"]["images"]) == (
+            shot["name"] == "empty.png"
+        )
+    stored = next(s for s in preview(tmp_path / "first", tmp_path / "m.html").shots if s["name"] == "harbor")
+    assert (whole_mask(stored["tiles"], (120, 160)) == first["harbor"]).all()
+    convert(SAMPLE, tmp_path / "first", preview=tmp_path / "c.html", dry_run=True, overwrite=True)
+    changed = next(s for s in data_of(tmp_path / "c.html")["shots"] if s["name"] == "harbor.png")
+    assert (whole_mask(changed["tilesBefore"], (120, 160)) == first["harbor"]).all()
+    assert (whole_mask(changed["tiles"], (120, 160)) == masks["harbor.png"]).all()
+
+
+@pytest.mark.usefixtures("_reduced_in_tiles")
+def test_no_full_mask_is_made_for_tiles(tmp_path, monkeypatch):
+    """They are cut from spans: no array is larger than a tile or the reduced mask."""
+    made = []
+    whole = survey.fill
+    monkeypatch.setattr(survey, "fill", lambda *of: made.append(whole(*of)) or made[-1])
+    preview(SAMPLE, tmp_path / "r.html")
+    assert max(mask.size for mask in made) == 32 * 32
+
+
+@pytest.mark.usefixtures("_reduced_in_tiles")
+def test_tiles_never_displace_an_image_and_are_left_out_whole():
+    """Images first; then the tiles of those whose tiles fit."""
+    small = {"shapes": [], "mask": "x" * 1000, "tiles": {"size": 500}}
+    large = small | {"tiles": {"size": 50_000}}
+    fitting = within([large, small, small], 3 * 1400 + 999)
+    assert [shot.get("tiles") for shot in fitting] == [None, {"size": 500}, None]
+    assert sum(map(size_of, fitting)) <= 3 * 1400 + 999
 
 
 def test_facts_of_large_frames_are_those_of_small_ones(tmp_path, monkeypatch):

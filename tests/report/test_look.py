@@ -69,6 +69,22 @@ def test_a_picture_that_cannot_be_read_is_told_and_gray_stands_for_it(tmp_path):
     assert (parts_of((tmp_path / "look.png").read_bytes())[0][0, 159] == 110).all()
 
 
+@pytest.mark.parametrize("name", ["look.png", "look.html"])
+def test_a_picture_of_another_size_is_told(tmp_path, name):
+    """Below annotations gray stands for it, below masks alone, which may have been scaled, it is scaled."""
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (80, 60), (200, 0, 0)).save(tmp_path / "images/harbor.png")
+    chosen = {"where": ["harbor*"], "images": tmp_path / "images"}
+    look = preview(SAMPLE, tmp_path / name, **chosen)
+    assert (look.pictures, look.scaled) == (0, [])
+    (problem,) = look.unshown
+    assert "the picture is 60 × 80 px, its annotations are of 120 × 160" in problem
+    convert(SAMPLE, tmp_path / "out")
+    look = preview(tmp_path / "out", tmp_path / name, where=["harbor*"], images=tmp_path / "images")
+    assert (look.pictures, look.scaled, look.unshown) == (1, ["harbor"], [])
+    assert "picture scaled to the size of its mask: harbor" in preview_text(look, name)
+
+
 @pytest.mark.parametrize("name", ["look.pdf", "look", "look.jpg", "-"])
 def test_other_kinds_of_files_are_refused_with_a_name_that_works(tmp_path, name):
     """Before anything is read."""

@@ -3,7 +3,10 @@
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-PAGES = ("", "converting", "preview", "recipes/airflow", "recipes/mmsegmentation", "cli", "python", "trust")
+PAGES = (
+    "", "converting", "preview", "recipes/airflow", "recipes/mmsegmentation",
+    "recipes/tool-exports", "recipes/check-and-mend", "cli", "python", "layouts/voc", "trust",
+)  # fmt: skip
 
 
 THEME = ("landmark-unique",)  # zensical's menu names two of its parts alike

@@ -102,19 +102,25 @@ class Called:
         return later
 
 
+def dag_code() -> str:
+    """The file that the recipe puts into the folder of DAGs."""
+    (code,) = re.findall(r"^```py\n(.*?)^```$", (ROOT / "docs/recipes/airflow.md").read_text(), re.M | re.S)
+    return str(code)
+
+
 @pytest.fixture
 def dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tasks:
     """The DAG of the recipe, read as Airflow reads it, with masks in this process's memory."""
-    tasks, sdk, exceptions = Tasks(), ModuleType("airflow.sdk"), ModuleType("airflow.exceptions")
+    tasks, sdk, exceptions = Tasks(), ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
     sdk.dag, sdk.task = tasks.dag, tasks.task  # type: ignore[attr-defined]
     exceptions.AirflowFailException = FailsForGood  # type: ignore[attr-defined]
     for name, module in (
         ("airflow", ModuleType("airflow")),
         ("airflow.sdk", sdk),
-        ("airflow.exceptions", exceptions),
+        ("airflow.sdk.exceptions", exceptions),
     ):
         monkeypatch.setitem(sys.modules, name, module)
-    (code,) = re.findall(r"^```py\n(.*?)^```$", (ROOT / "docs/recipes/airflow.md").read_text(), re.M | re.S)
+    code = dag_code()
     (tmp_path / "instances.json").write_bytes(SAMPLE.read_bytes())
     code = code.replace("s3://annotations", str(tmp_path)).replace("s3://masks", f"memory://{tmp_path.name}")
     exec(compile(code, "dag.py", "exec"), {"__name__": "dag"})
@@ -152,3 +158,16 @@ def test_the_nightly_dag_lists_the_images_that_failed(dag: Tasks, tmp_path: Path
         file.write((tmp_path / "elsewhere/masks/harbor.png").read_bytes())
     with pytest.raises(FailsForGood, match=r"harbor\.png"):
         dag.run("convert")
+
+
+def test_airflow_itself_reads_the_nightly_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Airflow is installed: no error, and the tasks, retries and hour that the recipe promises."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    bags = pytest.importorskip("airflow.dag_processing.dagbag")
+    (tmp_path / "nightly.py").write_text(dag_code())
+    bag = bags.DagBag(str(tmp_path))
+    assert not bag.import_errors
+    nightly = bag.dags["nightly_masks"]
+    assert nightly.timetable.expression == "0 2 * * *"
+    assert {task.task_id: task.retries for task in nightly.tasks} == {"convert": 3, "verify": 3}
+    assert nightly.get_task("convert").downstream_task_ids == {"verify"}

@@ -15,6 +15,7 @@ from polymask.analysis.masks.matching import NamedImages, in_split
 from polymask.analysis.masks.stored_masks import StoredMasks
 from polymask.errors import FormatError, InputError, LabelError, NotFound
 from polymask.formats import Annotations
+from polymask.formats.drawing.shares import in_pixels
 from polymask.formats.known_labels import with_known_labels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.platforms import platform_of, refuse_without_effect, without_choice
@@ -121,7 +122,7 @@ def _open_files(path: Location, options: ReadingOptions, *, is_annotations: bool
     if masks:
         return masks
     try:
-        return with_known_labels(chosen_annotations_at(path, options, tree=tree), options)
+        return with_known_labels(in_pixels(chosen_annotations_at(path, options, tree=tree)), options)
     except FormatError:
         if tree is None or not {MANIFEST, "overlay"} <= {*chain(*tree.inside(""))}:
             raise

@@ -14,7 +14,7 @@ from typing import Any
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
-from polymask.errors import InputError, naming
+from polymask.errors import ConflictError, InputError, naming
 from polymask.labels.as_label_map import extends
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.lookup import value_tables
@@ -151,12 +151,13 @@ class DestCheck:
         overwrite: bool = False,
         update: bool = False,
         prune: Callable[[DestState], DestState] = lambda state: state,
+        at_last: Callable[[DestState], DestState] = lambda state: state,
         is_deleted: IsDeleted = lambda _name, _entry: False,
         unmet: Callable[[str, Entry], str] = lambda _name, _entry: "",
         pictures: Callable[[], Iterable[Location]] = tuple,
     ) -> None:
         self.dest, self.names, self.fingerprint, self.inputs = dest, names, fingerprint, inputs
-        self.overwrite, self.update, self.prune = overwrite, update, prune
+        self.overwrite, self.update, self.prune, self.at_last = overwrite, update, prune, at_last
         self.is_deleted, self.pictures, self.unmet = is_deleted, pictures, unmet
 
     def first_look(self) -> DestState:
@@ -166,7 +167,7 @@ class DestCheck:
         root = self.dest.root
         try:
             return self.look()
-        except InputError:
+        except (InputError, ConflictError):
             if not (isinstance(root, Root) and root.path.is_dir()):
                 raise
             with root.held():  # another run may have been writing at that moment
@@ -186,7 +187,7 @@ class DestCheck:
         self._look_at_shared(state)
         for path, name in self._paths():
             self._look_at(path, name, state)
-        return state
+        return self.at_last(state)
 
     def _paths(self) -> Iterator[tuple[str, str]]:
         """The paths of all images' files with the images' names; not stored, as there may be millions."""
@@ -195,10 +196,10 @@ class DestCheck:
                 yield path, name
 
     def _safe_paths(self) -> Iterator[tuple[str, str]]:
-        """As `_paths`, and each path is checked to be safe."""
+        """As `_paths`, each path checked to be safe; tiles have the name of their image."""
         for path, name in self._paths():
             safe_path(_file(path))
-            yield path, name
+            yield path, self.dest.options.image_of(name)
 
     def _refuse_repainting(self, state: DestState) -> None:
         """Refuse a run that contradicts a mask whose polygons are deleted, as it cannot be painted again."""

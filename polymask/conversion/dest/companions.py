@@ -8,6 +8,7 @@ that show polygons can be added.
 
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -102,6 +103,52 @@ def require_whole(dest: Dest, masks: MaskFolder | None, entry: Entry) -> None:
             f"{entry['name']}: {reason}, and its polygons are deleted",
             advice=f"{recovery(dest.root)}, then convert again with --overwrite",
         )
+
+
+class FileChange(NamedTuple):
+    """What changed since polymask wrote a file: a file of the image, and what the file is made of."""
+
+    edited: str  # the path of the file that somebody edited; empty if nobody did
+    source: str  # empty if that is what it was
+
+    @classmethod
+    def of(
+        cls, dest: Dest, entry: Entry, path: str, *, stored: bytes, data: bytes, source: str
+    ) -> "FileChange":
+        """The change of a file that is `stored` and would be `data`, of a record with the digest `source`."""
+        digest = entry.get("files", {}).get(path)
+        if digest and path in kept_files(dest, entry, is_anew=True):
+            has_changed = sha256(data).hexdigest() != digest
+            is_edited = sha256(stored).hexdigest() != digest
+            return cls(path if is_edited else "", "its picture" if has_changed else "")
+        has_changed = bool(entry) and entry.get("source_sha256") != source
+        return cls(_edited_file(dest, entry) if entry else "", "its source" if has_changed else "")
+
+    def refusal(self, dest: Dest, path: str, *, update: bool) -> PolymaskError:
+        """The error for a file that a run would write otherwise, which says what changed."""
+        if update and self.edited:
+            return edited(dest.root.path / self.edited)
+        changes = [f"{'it' if self.edited == path else self.edited} was edited"] if self.edited else []
+        changes += [f"{self.source} changed"] if self.source else []
+        since = f": {' and '.join(changes)} since polymask wrote it" if changes else ""
+        error = dest.refusal(path, f"is not what this run would write{since}")
+        if self.source and not self.edited and not update:
+            return error.within(advice=f"pass --update to follow it, or {error.advice}")
+        return error
+
+
+def _edited_file(dest: Dest, entry: Entry) -> str:
+    """The file of an image that is not as its line in the manifest says; empty if all are."""
+    from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without
+    from polymask.analysis.verify import damage
+
+    if damage(dest.root.path, open_mask_folder(Folder(dest.root.path)), entry):
+        return file_and_part(str(entry["mask"]))[0]
+    stored = {path: dest.root.read(path) for path in entry.get("files", {})}
+    changed = (
+        path for path, data in stored.items() if data and sha256(data).hexdigest() != entry["files"][path]
+    )
+    return next(changed, "")
 
 
 def edited(path: Location) -> ConflictError:

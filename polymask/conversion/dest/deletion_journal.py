@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
+from polymask.storage.local_disk.equal_files import files_beside
 from polymask.storage.manifest import read_manifest
 from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK, is_possible, safe_path
@@ -27,6 +28,7 @@ JOURNAL = f"{WORK}/journal.jsonl"
 BACKUP = f"{WORK}/backup"
 EARLIER_JOURNAL, EARLIER_BACKUP = "journal.jsonl", "backup"
 END = "end"
+JOURNAL_GONE = "{journal} is missing; every file that a backup here is of lies beside the folder, as it was"
 RESTORED, CALLED_OFF = "restored", "called off"  # events: a deletion was undone, or never took place
 
 
@@ -96,16 +98,17 @@ class Log:
     def lost(self) -> str:
         """The message about a journal that was missing when a run began; empty if none was.
 
-        It is empty, too, if later deletions name every backup that existed then.
+        It is empty, too, if every backup that existed then is named by later deletions, or put back by hand.
         """
         lines = [line for line in self.lines if line["event"] == "lost"]
         if not lines:
             return ""
         noted = {deletion.before for deletion in self.deletions}
-        backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in noted)
+        names = dict.fromkeys(name for line in lines for name in line["backups"] if name not in noted)
+        backups = names.keys() - put_back(self.root, names).keys()
         if not backups and all(line["backups"] for line in lines):
             return ""
-        paths = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
+        paths = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in sorted(backups))
         advice = f"put back by hand: {paths}" if paths else "put back what you have a copy of"
         return f"an earlier journal is missing, and what it told of stays deleted; {advice}"
 
@@ -137,8 +140,8 @@ def read_log(root: Root) -> Log | None:
         raise ProofError(
             f"{root.path / JOURNAL} is damaged",
             advice=(
-                f"the files as they were are in {root.path / BACKUP}: put them back by hand, then "
-                "move the journal away"
+                f"the files as they were are in {root.path / BACKUP}: put them back by hand, as JSON files "
+                f"beside {root.path} or in a folder there, then move the journal away"
             ),
         ) from None
 
@@ -153,19 +156,29 @@ def begin(root: Root) -> None:
 
 def lost_journal(root: Root) -> ProofError:
     """The error for a folder that implies deletions but has no journal."""
+    missing = set(backups_in(root)) - put_back(root, backups_in(root)).keys()
+    paths = ", ".join(str(root.path / BACKUP / f"{name}.json") for name in sorted(missing))
     return ProofError(
         f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
         advice=(
-            f"the files as they were are in {root.path / BACKUP}, if they are: put them back by hand, "
-            "or choose another DEST"
+            f"put them back by hand, as JSON files beside {root.path} or in a folder there: "
+            f"{paths or 'copies of your own'}; or choose another DEST"
         ),
     )
 
 
+def put_back(root: Root, names: Iterable[str]) -> dict[str, Path]:
+    """The files beside a folder that have the content of its backups, by the digests of these."""
+    return files_beside(root.path, {name: root.path / BACKUP / f"{name}.json" for name in names})
+
+
 def implies_deletions(root: Root) -> bool:
-    """Whether a folder implies deletions without its journal: by a backup or a line of its manifest."""
-    if backups_in(root):
-        return True
+    """Whether a folder implies deletions without its journal: by a backup or a line of its manifest.
+
+    It does not where the files beside it have all that is in its backups: somebody put them back.
+    """
+    if names := backups_in(root):
+        return len(put_back(root, names)) < len(names)
     try:
         entries = read_manifest(root)
         return any("remaining_sha256" in entries[name] for name in entries)
@@ -284,13 +297,3 @@ def temporary_name(root: Root, source: Path, before: str, after: str) -> str:
     """
     change = "\0".join((str(root.path.resolve()), str(source), before, after))
     return f".polymask-{sha256(change.encode(errors='surrogateescape')).hexdigest()[:32]}.tmp"
-
-
-def clear_stale(root: Root, deletions: Iterable[FileDeletion]) -> None:
-    """Remove the temporary files of killed runs; the caller holds the root, so no living run needs them."""
-    for deletion in deletions:
-        source = Path(deletion.source)
-        for edge in ((deletion.before, deletion.after), (deletion.after, deletion.before)):
-            path = source.with_name(temporary_name(root, source, *edge))
-            if path.is_file() and not path.is_symlink():
-                path.unlink(missing_ok=True)

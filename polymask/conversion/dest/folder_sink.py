@@ -3,8 +3,9 @@
 The manifest is written last, when all files that it lists are durable.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from polymask._version import __version__
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import (
+    FileChange,
     companions,
     contradicted,
     edited,
@@ -25,11 +27,17 @@ from polymask.conversion.dest.companions import (
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
-from polymask.conversion.dest.way_back import may_have_deleted, recovery
-from polymask.errors import InputError, PolymaskError
+from polymask.conversion.dest.way_back import Takings, recovery
+from polymask.errors import InputError
 from polymask.layouts import Drawn
+from polymask.layouts.common.kept_splits import drawing_of
 from polymask.layouts.common.read_back import Folder, MaskFolder
-from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_images, with_rows
+from polymask.layouts.common.shared_files import (
+    DEFAULT_SPLIT,
+    with_earlier_images,
+    with_edits,
+    with_rows,
+)
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
@@ -38,27 +46,6 @@ from polymask.storage.manifest import MANIFEST, Lines, file_and_part, in_blocks,
 from polymask.storage.roots.local import BEFORE, Root
 from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
-from polymask.tally import Tally
-
-
-class Batch(msgspec.Struct):
-    """Converted images: the sum of their outcomes, and by image name the lines and rows for the sink."""
-
-    tally: Tally = msgspec.field(default_factory=Tally)
-    lines: dict[str, bytes] | Lines = {}  # of the manifest
-    rows: dict[str, bytes] = {}  # of the files that all images share
-
-    def add(self, other: "Batch") -> None:
-        """Add other images after these."""
-        self.tally.merge(other.tally)
-        self.lines.update(other.lines)
-        self.rows |= other.rows
-
-    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
-        """Add an image's line and row."""
-        self.lines.update({name: line})
-        if row:
-            self.rows[name] = row
 
 
 class FolderSink:
@@ -73,8 +60,8 @@ class FolderSink:
         self, dest: Dest, *, overwrite: bool = False, update: bool = False, keep_sources: bool = False
     ) -> None:
         self.dest, self.overwrite, self.update, self.keep_sources = dest, overwrite, update, keep_sources
-        self.state = DestState()
-        self.written = Lines()
+        self.state, self.written = DestState(), Lines()
+        self._takings: Takings | None = None  # of earlier runs
 
     @property
     def root(self) -> Root | ObjectRoot:
@@ -132,11 +119,16 @@ class FolderSink:
             line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
-        if (split := self.dest.options.split_of(name)) != DEFAULT_SPLIT:
-            line["split"] = split
+        split = self.dest.options.split_of(name)
+        line |= ({} if split == DEFAULT_SPLIT else {"split": split}) | self._drawing(name)
         if files := self._companions(drawn, source_sha256, changed=changed):
             line["files"] = files
         return line, labels
+
+    def _drawing(self, name: str) -> dict[str, Any]:
+        """How the split of an image was drawn: a run that keeps splits draws those of new images only."""
+        entry, options = self.state.entries.get(name), self.dest.options
+        return drawing_of(entry if entry is not None and options.keeps_splits else options.drawing)
 
     def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
         """Whether an image is written anew, so that its earlier companions would be stale."""
@@ -173,13 +165,12 @@ class FolderSink:
             if not self.keep_sources:  # otherwise it is proven before the deletion
                 require_whole(self.dest, self._stored, entry)
             return entry
-        if deleted is not None or not may_have_deleted(self.root):
+        self._takings = self._takings or Takings(self.root)
+        if deleted is not None or not self._takings.may_include(declared.name):
             return None  # polygons were restored and edited since: the mask follows
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others",
-            advice=(
-                "if they were deleted, choose another DEST for what is there now, or " + recovery(self.root)
-            ),
+            advice=f"if they were deleted, choose another DEST for the others, or {recovery(self.root)}",
         )
 
     @cached_property
@@ -205,13 +196,14 @@ class FolderSink:
         replaceable = self.overwrite or self._is_untouched(drawn.name, source_sha256)
         if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
-            raise self._refusal(entry, drawn.mask, problem)
+            path = drawn.mask
+            raise edited(self.root.path / path) if self.update else self.dest.refusal(path, problem)
         for (path, data), stored in zip(drawn.files, stored_files, strict=True):
             if stored is not None and same(stored, data):
                 continue
-            if stored is not None and not replaceable:
-                problem = "is not what this run would write (edited, or of a changed source)"
-                raise self._refusal(entry, path, problem)
+            if stored is not None and not (replaceable or self._follows_its_picture(entry, path, stored)):
+                change = FileChange.of(self.dest, entry, path, stored=stored, data=data, source=source_sha256)
+                raise change.refusal(self.dest, path, update=self.update)
             missing.append((path, data))
         stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
@@ -222,8 +214,9 @@ class FolderSink:
             self._remove_stale(drawn)
         return bool(missing)
 
-    def _refusal(self, entry: Entry, path: str, problem: str) -> PolymaskError:
-        return edited(self.root.path / path) if self.update and entry else self.dest.refusal(path, problem)
+    def _follows_its_picture(self, entry: Entry, path: str, stored: bytes) -> bool:
+        """Whether a file beside a mask, such as the copy of a picture that changed, may be written anew."""
+        return self.update and sha256(stored).hexdigest() == entry.get("files", {}).get(path)
 
     def _is_untouched(self, name: str, source_sha256: str) -> bool:
         """Whether the unfinished run, or with `update` any, wrote a mask that nobody has changed since."""
@@ -244,21 +237,23 @@ class FolderSink:
     def finish(self, rows: Mapping[str, bytes], *, changed: bool = True) -> None:
         """Write the files that all images share, and then, when everything is durable, the manifest.
 
-        Outdated masks of failed images are moved away first. If all images failed, the tables stay.
-
-        Args:
-            rows: The rows of the shared files, by image name.
-            changed: Whether any image's file was written.
+        Outdated masks of failed images are moved away first. If all images failed, the tables stay. `rows`
+        are of the shared files, by image name; `changed` says whether any image's file was written.
         """
+        removed = [*self.state.pruned.values()]
         if names := self.outdated:
             set_aside(self.dest, self.state, names)
+            removed += [self.state.entries[name] for name in names]
             self.state = self.state.without(names)
         if self.state.entries and not self.written and self.dest.is_relabeled:
             return
-        for path, data in (*self.dest.tables.items(), *self._shared(rows)):
-            if not data and getattr(self.dest.layout, "EMPTY_MISLEADS", False):
+        emptied = [str(entry.get("split", DEFAULT_SPLIT)) for entry in removed]
+        files, base = self.dest.tables | dict(self._shared(rows, emptied)), self.state.edited
+        files |= with_edits({path: self.root.read(path) or b"" for path in base}, base, files)
+        for path, data in files.items():
+            if not data and (path not in base or self.root.read(path)):
                 self.root.remove(path)
-            elif self.root.read(path) != data:
+            elif data and self.root.read(path) != data:
                 self.root.write(path, data)
         names = self._all_names
         is_same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))
@@ -271,7 +266,7 @@ class FolderSink:
 
     @property
     def outdated(self) -> list[str]:
-        """The images whose earlier masks the new tables misdescribe, and which were not painted again."""
+        """The images whose earlier masks the new tables misdescribe, and which this run did not paint."""
         return outdated(self.dest, self.state, self.written)
 
     def _note_earlier_images(self) -> None:
@@ -282,13 +277,18 @@ class FolderSink:
     def _line_of(self, name: str) -> bytes:
         return self.written[name] if name in self.written else manifest_line(self.state.entries[name])
 
-    def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-        """The files that all images, also of earlier runs, share, in order of name."""
+    def _shared(self, rows: Mapping[str, bytes], emptied: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The files that all images, also of earlier runs, share, in order of name.
+
+        `emptied` are splits that may have lost their last image.
+        """
         entries, options, names = self.state.entries, self.dest.options, self._all_names
         stored = {} if rows.keys() >= entries.keys() else self.dest.stored_rows(entries)
         listed = any(self.root.holds(LISTS.format(split=split)) for split in SPLITS)
         layout = self.dest.layout
-        options = with_earlier_images(options, entries, self.written, layout=layout, listed=listed)
+        options = with_earlier_images(
+            options, entries, self.written, layout=layout, listed=listed, emptied=emptied
+        )
         return layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
 
     @property

@@ -3,7 +3,15 @@
 from hashlib import sha256
 from pathlib import Path
 
-from polymask.conversion.dest.deletion_journal import Log, lost_journal, read_log
+from polymask.conversion.dest.deletion_journal import (
+    JOURNAL,
+    JOURNAL_GONE,
+    Log,
+    backups_in,
+    implies_deletions,
+    lost_journal,
+    read_log,
+)
 from polymask.conversion.dest.way_back import recovery
 from polymask.errors import ProofError
 from polymask.results import Report
@@ -29,7 +37,7 @@ def refuse_lost_manifest(root: Root) -> None:
 def require_restorable(root: Root) -> None:
     """Raise `ProofError` if polygons are deleted and the journal or a backup is lost or damaged."""
     log = read_log(root)
-    if log is None and b'"remaining_sha256"' in (root.read(MANIFEST) or b""):
+    if log is None and implies_deletions(root):
         raise lost_journal(root)
     if log and log.lost:
         raise ProofError(log.lost)
@@ -40,8 +48,11 @@ def report_lost_backups(dest: Location, report: Report) -> None:
     """Note in a report if deleted polygons cannot be restored; raise that error if all masks are sound."""
     if not isinstance(dest, Path):
         return
+    root = Root(dest)
     try:
-        require_restorable(Root(dest))
+        require_restorable(root)
+        if backups_in(root) and read_log(root) is None:  # the files were put back by hand
+            report.notes.append(JOURNAL_GONE.format(journal=root.path / JOURNAL))
     except ProofError as error:
         if not report.failed:
             raise

@@ -24,6 +24,7 @@ class DestState(msgspec.Struct, frozen=True):
         has_deleted: Whether polygons of masks here may be deleted.
         pruned: The entries of images that are gone from the source, whose files the run removes.
         unpruned: Why the masks of other images that are gone stay, by image name.
+        edited: The files of all images that somebody edited, with what polymask wrote there, by path.
     """
 
     entries: Mapping[str, dict[str, Any]] = {}
@@ -32,6 +33,7 @@ class DestState(msgspec.Struct, frozen=True):
     has_deleted: bool = False
     pruned: Mapping[str, dict[str, Any]] = {}
     unpruned: Mapping[str, str] = {}
+    edited: Mapping[str, bytes] = {}
 
     @classmethod
     def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "DestState":

@@ -6,9 +6,12 @@ counts, so that a project that was moved or copied as a whole restores its own f
 another project.
 """
 
+import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,8 +23,9 @@ from polymask.conversion.dest.deletion_journal import (
     backups_in,
     implies_deletions,
     read_log,
+    temporary_name,
 )
-from polymask.errors import BackendError, NotFound, ProofError, SourceChanged
+from polymask.errors import BackendError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.storage.local_disk.durable import read_whole
 from polymask.storage.manifest import read_manifest
 from polymask.storage.remote.urls import Location
@@ -136,3 +140,65 @@ def _digest(path: Path) -> str:
         if path.is_file():
             return sha256(read_whole(path)).hexdigest()
     return ""
+
+
+def clear_stale(root: Root, deletions: Iterable[FileDeletion]) -> None:
+    """Remove the temporary files of killed runs; the caller holds the root, so no living run needs them."""
+    for deletion in deletions:
+        source = Path(deletion.source)
+        for edge in ((deletion.before, deletion.after), (deletion.after, deletion.before)):
+            path = source.with_name(temporary_name(root, source, *edge))
+            if path.is_file() and not path.is_symlink():
+                path.unlink(missing_ok=True)
+
+
+class Takings:
+    """From which images of a folder the deletions that are not undone took polygons."""
+
+    def __init__(self, root: Root | ObjectRoot) -> None:
+        self.root = root
+
+    def may_include(self, name: str) -> bool:
+        """Whether polygons of an image may be deleted; not where its file has all that the backups have."""
+        return self._may_be_any and name not in self._whole_images
+
+    @cached_property
+    def _may_be_any(self) -> bool:
+        return may_have_deleted(self.root)
+
+    @cached_property
+    def _whole_images(self) -> set[str]:
+        """The images that each deletion left as they were; none where nobody can tell."""
+        if not isinstance(self.root, Root):
+            return set()
+        try:
+            log = read_log(self.root)
+            deletions = (log or Log(self.root, [])).all_deletions
+            whole = [self._whole(deletion) for deletion in deletions if not deletion.undone]
+        except PolymaskError:
+            return set()
+        return set.intersection(*whole) if whole and log and not log.lost else set()
+
+    def _whole(self, deletion: FileDeletion) -> set[str]:
+        """The images whose annotations in a deletion's backup are all in the file of now."""
+        backup = self.root.read(deletion.backup) or b""
+        if sha256(backup).hexdigest() != deletion.before or not isinstance(self.root, Root):
+            return set()
+        now = annotations_by_image(read_whole(file_of(self.root, deletion)))
+        before = annotations_by_image(backup)
+        return {name for name, annotations in before.items() if not annotations - now.get(name, Counter())}
+
+
+def annotations_by_image(data: bytes) -> dict[str, Counter[str]]:
+    """A file's annotations as texts, with their counts, by the names of images; empty if it has none."""
+    by_name: dict[str, Counter[str]] = {}
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+        names = {json.dumps(image["id"]): str(image["file_name"]) for image in value["images"]}
+        by_name |= {name: Counter() for name in names.values()}
+        for annotation in value["annotations"]:
+            name = names.get(json.dumps(annotation["image_id"]), "")
+            by_name.setdefault(name, Counter())[json.dumps(annotation, sort_keys=True)] += 1
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return by_name

@@ -17,9 +17,11 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.label_plan import chosen_instances
 from polymask.conversion.planning.pruning import Pruning
 from polymask.conversion.planning.tile_names import TileNames, refuse_outgrown
+from polymask.conversion.undoing.edited_lists import with_edited
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
+from polymask.layouts.common.kept_splits import refuse_moved
 from polymask.limits import LIMITS
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.remote.urls import Location, located
@@ -57,6 +59,13 @@ def plan_dest(
         state = is_deleted(entry, declared, lambda record: chosen_instances(record, labels))
         return may_have_deleted(folder.root) if state is None else state
 
+    def look_at_lists(state: DestState) -> DestState:
+        """Refuse images that would move to another split; find lists that somebody edited."""
+        if options.overwrite:
+            return state
+        refuse_moved(folder.options, names, state.entries)
+        return with_edited(folder, names, state, update=options.update)
+
     names: Sequence[str] = [annotations.names[index] for index in indices]
     prune: Callable[[DestState], DestState] = lambda state: state  # noqa: E731
     if options.tiling:
@@ -70,6 +79,7 @@ def plan_dest(
         overwrite=options.overwrite,
         update=options.update,
         prune=Pruning(folder, annotations, options) if options.prune else prune,
+        at_last=look_at_lists,
         is_deleted=may_be_deleted,
         unmet=UnmetOptions(folder, labels, options),
         pictures=partial(_pictures, annotations, indices, options, folder.root.path),

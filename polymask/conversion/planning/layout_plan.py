@@ -19,7 +19,7 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
     name_of = labels.label_map.name_of
     layout_options = LayoutOptions(
         label_map=labels.label_map,
-        split=safe_path(options.split),
+        split=safe_path(options.split or SPLITS[0]),
         instances=options.instances,
         used=frozenset(map(name_of, filter(labels.is_painted, annotations.used))),
         stuff=frozenset(map(name_of, options.stuff)),
@@ -30,6 +30,7 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         void_as=options.void_as or "",
         palette=options.palette,
         tiling=options.tiling,
+        keeps_splits=not asks_for_splits(options),
         source_format=annotations.format,
         **_splits(annotations, options),
     )
@@ -95,13 +96,21 @@ def _suffix_of_picture(annotations: Annotations, index: int) -> str:
     return ""
 
 
+def asks_for_splits(options: ConvertOptions) -> bool:
+    """Whether a run says which splits its images go to; otherwise those of earlier runs stay."""
+    return options.split is not None or options.split_ratio is not None
+
+
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
-    """The splits by `--split-ratio` or `--split`, otherwise those of the source."""
+    """The splits by `--split-ratio` or `--split`, otherwise those of the source.
+
+    With neither, images of earlier runs stay in their splits: see `kept_splits`.
+    """
     if options.split_by is not None and options.split_ratio is None:
         raise InputError(
             "--split-by says which images --split-ratio keeps together", advice="add --split-ratio 0.8,0.2"
         )
-    if options.split_ratio is not None or options.split != SPLITS[0]:
+    if asks_for_splits(options):
         return split_options(
             annotations.names, options.split_ratio, seed=options.seed, split_by=options.split_by
         )

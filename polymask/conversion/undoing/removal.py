@@ -21,6 +21,7 @@ from polymask.conversion.dest.deletion_journal import Log, implies_deletions, lo
 from polymask.conversion.undoing.shared_by_all import shared_files, written_by
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.layouts.common.read_back import Folder, MaskFolder
+from polymask.layouts.common.shared_files import is_list, with_edits
 from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -169,17 +170,27 @@ class _Removal:
         """
         dest, rebuilt = self.writer
         after = dict(shared_files(dest, staying)) if dest and staying else {}
+        after = {path: data for path, data in after.items() if data}
+        edited = self._edited_lists(rebuilt, after)
         for path in [*reversed([path for path in rebuilt if path != LABELS]), LABELS]:
             data = self.root.read(path)
             if data is None or data == after.get(path):
                 continue
             if data != rebuilt.get(path) or not self._is_older(path):
+                if data != (kept := edited.get(path, data)):
+                    self._rewrite(path, kept) if kept else self._remove(path)
                 if not staying:
                     self._tell(path, SourceChanged(CHANGED.format(path=path)))
             elif path in after:
                 self._rewrite(path, after[path])
             else:
                 self._remove(path)
+
+    def _edited_lists(self, rebuilt: Mapping[str, bytes], after: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """The lists that somebody edited, without the images that are removed while others stay."""
+        stored = {path: self.root.read(path) for path in rebuilt if after and is_list(path)}
+        edited = {path: data for path, data in stored.items() if data not in (None, rebuilt[path])}
+        return with_edits({path: data or b"" for path, data in edited.items()}, rebuilt, after)
 
     def _rewrite(self, path: str, data: bytes) -> None:
         """Replace a file that stays, and keep its time, by which it is seen whether it was edited since."""

@@ -10,16 +10,18 @@ from msgspec.structs import replace
 
 from polymask.conversion.dest.deletion_journal import (
     JOURNAL,
+    JOURNAL_GONE,
     RESTORED,
     FileDeletion,
     Log,
-    clear_stale,
+    backups_in,
     implies_deletions,
     lost_journal,
+    put_back,
     read_log,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import file_of
+from polymask.conversion.dest.way_back import clear_stale, file_of
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.formats.parsing.cutting import is_restorable
 from polymask.model import Skipped
@@ -50,7 +52,22 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
     if not dest.is_dir():
         raise NotFound("no such folder", file=dest, exit_code=2)
     with root.held():
+        if report := _put_back_by_hand(root):
+            return report
         return _Undo(root, _log_of(root), dry_run=dry_run).report()
+
+
+def _put_back_by_hand(root: Root) -> Report | None:
+    """The report where the journal is gone, and all that the backups have is in files beside the folder."""
+    names = backups_in(root)
+    if not names or read_log(root) is not None or implies_deletions(root):
+        return None
+    files = put_back(root, names)
+    notes = [
+        JOURNAL_GONE.format(journal=root.path / JOURNAL),
+        *(f"{path} is as it was" for path in files.values()),
+    ]
+    return Report(images=len(files), unchanged=len(files), notes=notes)
 
 
 def _log_of(root: Root) -> Log:
@@ -68,7 +85,7 @@ class _Undo:
         self.root, self.log, self.dry_run, self.notes = root, log, dry_run, list[str]()
         self.deletions = log.all_deletions
         if not self.deletions and not log.lost:
-            raise NotFound("nothing was deleted from here", file=root.path)
+            raise NotFound("nothing was deleted from here", file=root.path, exit_code=2)
 
     def report(self) -> Report:
         """Undo all deletions; errors of single files are reported at the end."""

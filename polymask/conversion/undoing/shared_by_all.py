@@ -1,6 +1,6 @@
 """The files that all images of a folder have in common, made anew from its manifest and its label map."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -34,18 +34,25 @@ def written_by(root: Root, entries: Mapping[str, Entry]) -> tuple[Dest | None, d
     return max(written, key=lambda pair: _there(root, pair[1]), default=(None, {}))
 
 
-def shared_files(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
-    """The files that all images of a folder have in common; none that cannot be made of what is there."""
+def shared_files(
+    dest: Dest, entries: Mapping[str, Entry], names: Iterable[str] = ()
+) -> Iterator[tuple[str, bytes]]:
+    """The files that all images of a folder have in common; none that cannot be made of what is there.
+
+    `names` are images of this run, which are in these files too if they need no rows.
+    """
     yield from dest.tables.items()
     has_lists = any(dest.root.holds(LISTS.format(split=split)) for split in SPLITS)
-    options = with_earlier_images(dest.options, entries, (), layout=dest.layout, listed=has_lists)
+    options = with_earlier_images(dest.options, entries, names, layout=dest.layout, listed=has_lists)
     with suppress(PolymaskError, msgspec.MsgspecError):
         rows = dest.stored_rows(entries)
-        in_source_order = getattr(dest.layout, "SOURCE_ORDER", False) and rows.keys() == entries.keys()
-        names = list(rows) if in_source_order else sorted(entries)
-        drawn = (Drawn.of(entries[name]) for name in names)
+        drawn = (_drawn(dest, name, entries) for name in sorted({*entries, *names}))
         yield from dest.layout.finish(with_rows(drawn, rows, {}), options)
 
 
+def _drawn(dest: Dest, name: str, entries: Mapping[str, Entry]) -> Drawn:
+    return Drawn.of(entries[name]) if name in entries else Drawn(name=name, mask=dest.paths(name)[0])
+
+
 def _there(root: Root, rebuilt: Mapping[str, bytes]) -> int:
-    return sum(root.read(path) == data for path, data in rebuilt.items())
+    return sum(root.read(path) == data for path, data in rebuilt.items() if data)

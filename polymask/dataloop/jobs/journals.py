@@ -12,7 +12,7 @@ from polymask.dataloop.artifacts import Artifacts
 from polymask.dataloop.reading.deletions import absent, claimed_deletions
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.responses import listed
-from polymask.dataloop.service.restoring import deleted_of
+from polymask.dataloop.service.restoring import kept_by
 from polymask.errors import BackendError, Denied, NotFound, ProofError
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.journal import default_folder, open_existing
@@ -84,7 +84,7 @@ def held_by_nobody(client: Client, dataset: Json, missing: set[PolygonKey]) -> s
         return missing
     try:
         journal = on_platform(client, dataset, skips_damaged=True)
-        kept = {deleted_of(journal, line).key for line in journal.deleted()}
+        kept = {polygon.key for polygon in kept_by(journal)}
     except BackendError as error:
         if client.may_pass(error):
             raise

@@ -7,7 +7,7 @@ keeps something else there. A copy of the item carries the mark along: there it 
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +139,16 @@ DeletionKey = tuple[int, str, str]  # of a journal, an item, and the id that its
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A polygon that a run set out to delete: its backup, and the id under which it was first known."""
+    """A polygon that a run set out to delete: its backup, and the id under which it was first known.
+
+    It is `confirmed` where a run noted that it was gone: else somebody else may have erased it.
+    """
 
     journal: Evidence
     item: Item
     backup: Json
     key: str
+    confirmed: bool = True
 
     @property
     def place(self) -> tuple[str, str]:
@@ -175,7 +179,7 @@ def deleted(
     One that was restored and deleted again is still the same polygon. `is_last` tells of a version whether
     it may be the one that was deleted last: others are taken only where there is no such version.
     """
-    every = [deleted_of(journal, line) for journal in journals for line in journal.deleted()]
+    every = [polygon for journal in journals for polygon in _deleted_by(journal)]
     # Of several journals, that which has not seen it put back tells of its last deletion.
     waiting = pending(journals) if len(journals) > 1 else set()
     every.sort(key=lambda polygon: (is_last(polygon), polygon.deletion in waiting))
@@ -186,6 +190,23 @@ def deleted(
 def pending(journals: Sequence[Evidence]) -> set[DeletionKey]:
     """The deletions that no restoration with the same journal has undone since."""
     return {(id(journal), *place) for journal in journals for place in journal.ids_not_restored()}
+
+
+def _deleted_by(journal: Evidence) -> Iterator[Deleted]:
+    unconfirmed = journal.ids_not_confirmed()
+    for polygon in (deleted_of(journal, line) for line in journal.deleted()):
+        yield replace(polygon, confirmed=polygon.deletion[1:] not in unconfirmed)
+
+
+def kept_by(journal: Evidence) -> Iterator[Deleted]:
+    """Every polygon in a journal's backup, also those that no run noted to delete, and these first.
+
+    Of an item of which something is damaged, its last version may be what is missing.
+    """
+    for line in journal.backups():
+        if str(line["item"]) not in journal.damages:
+            yield replace(deleted_of(journal, line), confirmed=False)
+    yield from _deleted_by(journal)
 
 
 def deleted_of(journal: Evidence, line: Json) -> Deleted:

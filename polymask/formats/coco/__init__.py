@@ -27,31 +27,35 @@ FACTS = Facts(
     files="A `.json` file; RectLabel's, VIA's and CVAT's COCO exports, and LVIS, are the same. "
     "A folder or archive with a file "
     "for each subset (Roboflow's `train/`, `valid/`, `test/`; `instances_train2017.json`) is read as one "
-    "dataset, the subset as the folder of the names and as the split.",
+    "dataset; each subset becomes a split, and a folder in the images' names.",
     sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
     read=(
         ("images[].id, file_name, height, width", "the image and its frame"),
         ("images[].coco_url", "the image's name by its last two parts, where there is no `file_name`"),
         ("categories[].id, name", "the labels and their ids"),
         ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
-        ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
+        (
+            "annotations[].segmentation",
+            "rings if it is a list, runs if it is an object, whatever `iscrowd` says",
+        ),
         ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
     ),
     ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
-    rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
+    rings="Parts of one object, all painted. In COCO only runs have holes; `--holes even-odd` reads "
+    "nested rings as holes.",
     order="File order.",
-    labels="In ascending order of id, with their ids. Where no categories are told, as in a results list, "
-    "they are the ids.",
-    frame="As the file says; where it says none or 0, that of the picture (`--images`); of a results list "
-    "that of the runs.",
+    labels="In ascending order of id, with their ids. If the file has no categories, as a results "
+    "list, the ids become the labels.",
+    frame="As the file says. If it says none or 0, that of the picture (`--images`). In a results list, that "
+    "of the runs.",
     limits=(
-        "A results list of polygons tells no image size, and is refused.",
-        "A list, or a key of a record, that is there twice is refused.",
+        "A results list of polygons has no image sizes, and is refused.",
+        "If a list, or a key of a record, stands twice in the file, the file is refused.",
         "With `--skip-invalid`, a part of fewer than 3 points is left out of its object, and counted.",
         "What tools write loosely (ids and `iscrowd` as text, a flat ring, points as pairs, `[[]]`) "
         "is read where it is certain, and counted: see [names and numbers](../names.md).",
         "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
-        "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
+        "A file of 256 MiB or more is read part by part: see [Large inputs](../scale.md).",
     ),
     sample="coco-stuff/stuff.json",
 )

@@ -12,6 +12,7 @@ import numpy as np
 
 from polymask.formats.coco.loose import Loose
 from polymask.formats.coco.rows import UNSIZED, Annotation, Key, Number
+from polymask.formats.drawing.shapes import united
 from polymask.formats.parsing.native_json import is_plain, plain_rings
 from polymask.formats.reading.ids import record_id
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
@@ -57,19 +58,9 @@ def _is_list_of_rle(segmentation: msgspec.Raw) -> bool:
 
 
 def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
-    """The height and width of runs as written; raises `Malformed` for other values."""
-    return _decoded_rle(segmentation).size
-
-
-def _decoded_rle(segmentation: msgspec.Raw) -> _Rle:
-    """Runs; also where they stand alone in a list, as in COCO-Stuff 10k."""
-    if not _is_list_of_rle(segmentation):
-        return decode_json(segmentation, _rle)
-    runs = decode_json(segmentation, _list)
-    if len(runs) != 1:
-        raise Malformed("$", f"a list of {len(runs)} runs, where one instance has one")
-    with inside("$[0]"):
-        return decode_json(runs[0], _rle)
+    """The height and width of runs as written, of a list those of the first; raises `Malformed`."""
+    text = decode_json(segmentation, _list)[0] if _is_list_of_rle(segmentation) else segmentation
+    return decode_json(text, _rle).size
 
 
 def omission(
@@ -207,7 +198,21 @@ _SPELLINGS: dict[str, Callable[[msgspec.Raw], list[list[float]]]] = {
 
 
 def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
-    rle = _decoded_rle(segmentation)
+    """Runs, or the union of a list of them, as pycocotools' `annToRLE` merges what a list holds."""
+    if not _is_list_of_rle(segmentation):
+        return _runs_of(segmentation, frame)
+    parts: list[Runs] = []
+    listed: list[msgspec.Raw] = decode_json(segmentation, _list)
+    for index, part in enumerate(listed):
+        with inside(f"$[{index}]"):
+            parts.append(_runs_of(part, parts[0].frame if parts else frame))
+    union = united(parts, parts[0].frame)
+    assert isinstance(union, Runs)
+    return union
+
+
+def _runs_of(segmentation: msgspec.Raw, frame: Frame) -> Runs:
+    rle = decode_json(segmentation, _rle)
     if frame == UNSIZED:  # compared later, with the picture's size
         frame = int(rle.size[0]), int(rle.size[1])
     if rle.size != frame:

@@ -44,23 +44,27 @@ FACTS = Facts(
         ("polygon: points", "one ring, `x,y;x,y;…` in pixels"),
         ("box: xtl, ytl, xbr, ybr, rotation", "a rectangle, turned clockwise about its center"),
         ("ellipse: cx, cy, rx, ry, rotation", "the pixels whose centers are in it"),
-        ("mask: rle, left, top, width, height", "row-major runs, the first of pixels that are off"),
+        (
+            "mask: rle, left, top, width, height",
+            "run lengths, row by row, beginning with pixels that are not in the mask",
+        ),
         ("track: label; its shapes' frame", "for video: the frame `frame_000000` whose picture is at hand"),
         ("label", "the label"),
         ("z_order", "the paint order"),
         ("meta/task/labels/label/name", "the order of the labels"),
     ),
     ignored="Attributes, `occluded`, `source`, `group_id`, `tag`; all other `meta`.",
-    rings="A polygon is one ring; CVAT has no holes but in masks.",
+    rings="A polygon is one ring; In CVAT only masks have holes.",
     order="`z_order`, then file order.",
     labels="In the task's order, then sorted by name; there are no ids.",
-    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    frame="As the file says. If it says none or 0, that of the picture, in the same folder or below "
     "`--images`.",
     limits=(
         "Polylines, points, cuboids and skeletons are not painted but listed, and the run exits 1.",
-        "Video exports (`track`) do not name their frames: they are read where the frames' pictures are at "
-        "hand as CVAT names them (`frame_000000.png` …, also below `--images`), else refused: export them as "
-        "images. In a frame of which the file does not tell a track's shape, it is listed.",
+        "Video exports (`track`) do not name the pictures of their frames. They are read if the pictures lie "
+        "beside the file or below `--images`, with the names that CVAT gives them (`frame_000000.png` …); "
+        "otherwise export the task as images. If the file has no shape of a track for a frame, the track is "
+        "listed there.",
     ),
     sample="cvat/annotations.xml",
 )

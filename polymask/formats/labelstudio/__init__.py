@@ -28,39 +28,40 @@ FACTS = Facts(
     title="Label Studio",
     source="Label Studio's documentation, “Units of image annotations”; rle-pack of thi.ng/umbrella",
     files="The `.json` file of the JSON or JSON-MIN export; in a folder, `…-info.json` and `notes.json` "
-    "beside it are passed over. Its COCO and YOLO exports are read as [COCO](coco.md) and [YOLO](yolo.md).",
+    "beside it are ignored. Its COCO and YOLO exports are read as [COCO](coco.md) and [YOLO](yolo.md).",
     sniffed="a list of objects with `annotations` (before 1.0 `completions`) and `data`, or one such object; "
     "or a list of objects with `annotation_id` and `annotator`",
     read=(
         (
             "data",
-            "the image's name: the last part of the address in `image`, else of the only one; of a local "
-            "file its path; of a picture that is in the file itself (`data:`) the task's id",
+            "the image's name: the last part of the address in `image`, or of the only address if there is "
+            "no `image`; for a local file its path; for a picture inside the file (`data:`) the task's id",
         ),
         (
             "annotations[].result[]",
             "polygons, rectangles, ellipses, brushes, bitmasks and closed vectors, labeled by themselves "
             "(`polygonlabels`) or by a `labels` result of the same id",
         ),
-        ("original_width, original_height", "the frame, and what percents are of"),
+        ("original_width, original_height", "the frame; percentages refer to it"),
         ("value.points; x, y, width, height, rotation; radiusX, radiusY", "in percent"),
         ("value.vertices, closed", "in percent; sides with control points are cubic curves"),
-        ("value.rle", "a brush: rle-pack over RGBA, alpha tells the mask"),
-        ("value.imageDataURL", "a bitmask: a PNG as large as the picture, alpha tells the mask"),
+        ("value.rle", "a brush: rle-pack over RGBA; the mask is the alpha channel"),
+        ("value.imageDataURL", "a bitmask: a PNG as large as the picture; the mask is its alpha channel"),
         ("JSON-MIN: <tag>[]", "the same values, without type and id; annotations of one task are one image"),
-        ("item_index, to_name", "of several pages or images in a task, the one a result is of"),
+        ("item_index, to_name", "if a task has several pages or images: to which of them a result belongs"),
     ),
-    ignored="`score`, and all that is about the work and not the picture.",
+    ignored="`score`, and everything about the work of annotating (times, people, reviews).",
     rings="A polygon is one ring.",
     order="File order; the annotations of several people are painted one after another.",
     labels="Sorted by name; there are no ids.",
     frame="That of the first result; a task without any needs its picture (`--images`).",
     limits=(
-        "A result with several labels is refused; so is one without, unless `--default-label` names it.",
-        "Each page of a task is an image (`item_index` counts them from 0). Of several images, `to_name` has "
-        "to be the field of `data` with its address.",
-        "JSON-MIN does not tell which picture or page a result is of: tasks with several are refused. A "
-        "choice or text that is alone is data there, and not counted.",
+        "A result with several labels is refused. So is a result without a label, unless you pass "
+        "`--default-label`.",
+        "Each page of a task is an image (`item_index` counts them from 0). If a task has several "
+        "images, `to_name` must be the field of `data` that has the image's address.",
+        "JSON-MIN does not say to which picture or page a result belongs, so tasks with several are refused. "
+        "A single choice or text looks like data there, and is not counted.",
         "Choices, texts, relations, cancelled annotations, `drafts` and `predictions` paint nothing, and are "
         "counted.",
         "Curves are flattened to corners that are at most 1/64 px off.",

@@ -46,7 +46,13 @@ def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         place = place.rstrip("`")
-        raise Malformed(f"${place}", reason + _value_at(text, place)) from None
+        value = _value_at(text, place)
+        if value.strip(' ("-)') in (
+            "NaN",
+            "Infinity",
+        ):  # which the reader made a string, for JSON has neither
+            reason, value = reason.replace("got `str`", "got no finite number"), value.replace('"', "")
+        raise Malformed(f"${place}", reason + value) from None
     except RecursionError:
         raise Malformed("$", "nested too deep") from None
 

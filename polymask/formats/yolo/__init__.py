@@ -5,6 +5,7 @@ Converters join parts by bridges of no width into one ring; filled even-odd, it 
 Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 """
 
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -67,15 +68,19 @@ def sniff(content: Content) -> bool:
     if content.path.suffix.lower() in YAML:
         return has_names(content)
     lines = content.head.splitlines()
-    return bool(lines) and content.path.suffix.lower() == ".txt" and all(map(_is_row, lines[:-1] or lines))
+    if not lines or content.path.suffix.lower() != ".txt":
+        return False
+    # in `labels/`, rows in pixels are rows too: the reader refuses them with their place
+    largest = math.inf if "labels" in content.path.parts[-3:-1] else LARGEST_SHARE
+    return all(_is_row(line, largest) for line in lines[:-1] or lines)
 
 
-def _is_row(line: bytes) -> bool:
+def _is_row(line: bytes, largest: float) -> bool:
     try:
         number, *parts = map(float, line.split())
     except ValueError:
         return False
-    return len(parts) >= 4 and number.is_integer() and all(-1 < part < LARGEST_SHARE for part in parts)
+    return len(parts) >= 4 and number.is_integer() and all(-1 < part < largest for part in parts)
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

@@ -14,6 +14,7 @@ ClassNames = Mapping[int, str]
 YAML = (".yaml", ".yml")
 CLASSES = "classes.txt"
 _ABOVE = ("", "../", "../../")
+_NOTHING = (None, "", "~", "null", "Null", "NULL")  # as YAML writes it
 
 
 def has_names(content: Content) -> bool:
@@ -52,7 +53,7 @@ def described_names(content: Content) -> ClassNames:
     """The names in a data.yaml; raises `FormatError`."""
     with _as_format_error(content):
         document = yaml_document(content.text.decode())
-    if "kpt_shape" in document:
+    if document.get("kpt_shape") not in _NOTHING:
         raise FormatError(
             "kpt_shape: the rows are poses, whose points enclose nothing",
             file=content.path,

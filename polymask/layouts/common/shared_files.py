@@ -13,6 +13,8 @@ from polymask.storage.manifest import MANIFEST
 
 DEFAULT_SPLIT = "train"
 Read = Callable[[str], bytes | None]
+SharedFiles = Mapping[str, bytes]
+LIST_SUFFIXES = (".txt", ".jsonl", ".csv")  # of files whose lines can be added and taken out by themselves
 
 
 def with_earlier_images(
@@ -22,11 +24,12 @@ def with_earlier_images(
     *,
     layout: Layout,
     listed: bool,
+    emptied: Iterable[str] = (),
 ) -> LayoutOptions:
     """The options for lists that also hold the images of earlier runs, in their splits, and as copied then.
 
     `before` are the manifest's lines by name, `now` the images of this run; `listed` says whether lists
-    of splits exist already. A split that lost its last image keeps an empty list.
+    of splits exist already. A split that lost its last image, such as one of `emptied`, has an empty list.
 
     Examples:
         >>> from polymask import LabelMap
@@ -38,7 +41,7 @@ def with_earlier_images(
         (('train', 'val', 'test'), 'val', 'test')
     """
     earlier = {options.image_of(name): str(row.get("split", DEFAULT_SPLIT)) for name, row in before.items()}
-    present = {*options.all_splits, *earlier.values()}
+    present = {*options.all_splits, *earlier.values(), *emptied}
     ordered = [*(split for split in SPLITS if split in present), *sorted(present.difference(SPLITS))]
     has_lists = listed or bool(options.split_names) or present != {DEFAULT_SPLIT}
     splits = {**earlier, **{options.image_of(name): options.split_of(name) for name in now}}
@@ -94,3 +97,44 @@ def with_rows(
 ) -> Iterator[Drawn]:
     """The images, each with its row of this run, else of an earlier run."""
     return (replace(image, row=rows.get(image.name) or stored.get(image.name, b"")) for image in drawn)
+
+
+def is_list(path: str) -> bool:
+    """Whether a file consists of lines that stand for themselves."""
+    return path.endswith(LIST_SUFFIXES)
+
+
+def with_edits(
+    edited: Mapping[str, bytes], base: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """The edited files with the lines that a run adds and without those that it takes out.
+
+    `edited` are the files as they are, `base` as polymask wrote them, and `after` as the run would write
+    them. A line that somebody moved to another of these files goes from there. Other files than lists stay.
+
+    Examples:
+        >>> base = {"train.txt": b"a\\nb\\n", "val.txt": b"c\\n"}
+        >>> edited = {"train.txt": b"a\\n", "val.txt": b"c\\nb\\n"}
+        >>> with_edits(edited, base, {"train.txt": b"a\\nb\\nd\\n", "val.txt": b""})
+        {'train.txt': b'a\\nd\\n', 'val.txt': b'b\\n'}
+    """
+    lists = [path for path in edited if is_list(path)]
+    before, present = (_lines(files.get(path, b"") for path in lists) for files in (base, after))
+    removed = before - present
+    return {
+        path: _patched(data, base.get(path, b""), after.get(path, b""), removed) if path in lists else data
+        for path, data in edited.items()
+    }
+
+
+def _patched(data: bytes, base: bytes, after: bytes, removed: set[bytes]) -> bytes:
+    kept = [line for line in data.splitlines(keepends=True) if line.strip() not in removed]
+    known = _lines((base, data))
+    added = [line for line in after.splitlines(keepends=True) if line.strip() not in known]
+    if added and kept and not kept[-1].endswith(b"\n"):
+        kept[-1] += b"\n"
+    return b"".join([*kept, *added])
+
+
+def _lines(files: Iterable[bytes]) -> set[bytes]:
+    return {line.strip() for data in files for line in data.splitlines()}

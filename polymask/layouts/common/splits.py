@@ -86,13 +86,14 @@ def split_options(
     seed: int = 0,
     split_by: str | None = None,
 ) -> dict[str, Any]:
-    """The options `splits` and `split_names` for a ratio; empty without one.
+    """The options `splits`, `split_names` and `drawing` for a ratio; empty without one.
 
     Images of one group, by the pattern `split_by`, come into one split; an image of no group is its own.
 
     Examples:
-        >>> split_options(["a.jpg"], "1,0")
-        {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
+        >>> options = split_options(["a.jpg"], "1,0")
+        >>> options["splits"], options["split_names"], options["drawing"]
+        ({'a.jpg': 'train'}, ('train', 'val'), {'split_ratio': (1.0, 0.0), 'seed': 0})
     """
     if ratio is None:
         return {}
@@ -100,7 +101,9 @@ def split_options(
     groups = {name: (split_by is not None and group_of(name, split_by)) or name for name in names}
     split_of = assign(groups.values(), shares, seed=seed)
     splits = {name: split_of[group] for name, group in groups.items()}
-    return {"splits": splits, "split_names": SPLITS[: len(shares)]}
+    drawing = {"split_ratio": shares, "seed": seed, "split_by": split_by}
+    drawing = {name: value for name, value in drawing.items() if value is not None}
+    return {"splits": splits, "split_names": SPLITS[: len(shares)], "drawing": drawing}
 
 
 def source_splits(names: Sequence[str], subsets: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.codecs.pixels import upright
+from polymask.codecs.pixels import size_problem, upright
 from polymask.errors import InputError
 from polymask.labels.palettes import colored
 from polymask.model import Frame, IndexMask
@@ -78,9 +78,15 @@ class Backdrop:
         self.picture, self.frame = picture, frame
 
     @classmethod
-    def of(cls, data: bytes | None, frame: Frame, name: str) -> "Backdrop":
-        """The picture in a file's bytes; raises `InputError` for what is none."""
+    def of(cls, data: bytes | None, frame: Frame, name: str, *, annotated: Frame | None = None) -> "Backdrop":
+        """The picture in a file's bytes, scaled to a frame.
+
+        Raises `InputError` for what is no picture, and for a picture of another size than `annotated`, where
+        that frame is known: on it, the labels would lie wrongly.
+        """
         try:
+            if data is not None and annotated and (problem := size_problem(BytesIO(data), annotated)):
+                raise InputError(problem)
             return cls(upright(BytesIO(data), frame) if data is not None else None, frame)
         except InputError as error:
             raise InputError(f"{name}: {error}", advice="leave --images out for gray") from None

@@ -8,7 +8,7 @@ from polymask.dataloop.reading.claims import Claimed
 from polymask.dataloop.reading.copies import dataset_of
 from polymask.dataloop.reading.polygons import version_of
 from polymask.dataloop.service.client import Client
-from polymask.dataloop.service.restoring import Deleted, deleted_of
+from polymask.dataloop.service.restoring import Deleted, kept_by
 from polymask.errors import BackendError
 from polymask.in_place.evidence import Evidence
 from polymask.validation import Json
@@ -35,7 +35,10 @@ def _id_of(row: Json) -> Json:
 
 
 class Backups:
-    """The polygons in the backups of journals, each in every version that was deleted.
+    """The polygons in the backups of journals, each in every version that was kept.
+
+    A mask may say that a polygon was deleted, and no journal: a run was stopped between its backup and its
+    deletions, and somebody erased it then.
 
     Copies of items, or of whole datasets, have masks that name polygons of other items. Unless a folder is
     named, the journals of the datasets of these are looked for as well, in their usual places.
@@ -90,7 +93,7 @@ class Backups:
 
     def _read(self) -> None:
         journals, self._unread = self._unread, []
-        for polygon in (deleted_of(journal, line) for journal in journals for line in journal.deleted()):
+        for polygon in (polygon for journal in journals for polygon in kept_by(journal)):
             self._versions.setdefault(polygon.place, []).append(polygon)
             self._places.setdefault(polygon.key, []).append(polygon.place)
 

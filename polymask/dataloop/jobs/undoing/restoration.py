@@ -100,7 +100,7 @@ class _Restoration:
             NotFound: The journal that was named does not exist.
             ProofError: There is no journal, but masks tell of deleted polygons.
         """
-        client, dataset_id = self.dataset.client, self.dataset.id
+        client = self.dataset.client
         self._journals, nowhere = self._existing()
         self._pending, is_last = pending(self._journals), among_last(self.claims)
         latest, self._meant = deleted(self._journals, is_last=is_last)
@@ -110,7 +110,7 @@ class _Restoration:
         backups = Backups(client, self._journals, folder=self.journal)
         claims = _unproven(self.claims, kept, backups)
         copied = self._copied(claims, backups)
-        missing = {claim.place for claim in absent(client, dataset_id, claims)}
+        missing = {claim.place for claim in absent(client, self.dataset.id, claims)}
         self._copies, self._uncalled = set(copied), copied.keys() - missing
         self._lost = missing - copied.keys()
         if nowhere and not copied:
@@ -176,7 +176,7 @@ class _Restoration:
         )
 
     def _copied(self, claims: Sequence[Claimed], backups: Backups) -> dict[PolygonKey, Deleted]:
-        """The polygons that only masks of copies tell of, from the backups of the first items."""
+        """The polygons that only masks tell of, most of them copies, from the backups of the first items."""
         originals = ((claim, backups.of(claim)) for claim in claims)
         return {
             claim.place: replace(original, item=self._item(claim.item), key=claim.key)
@@ -240,7 +240,7 @@ class _Restoration:
                 polygon.journal.note("restored", item.id, ids=[polygon.backup["id"]], now=[id_now])
         self.report.written += is_new
         is_linked = parent is not None or polygon.parent not in self._meant
-        self.report.notes += _not_put_back(polygon, linked=is_linked)
+        self.report.notes += _notes_on(polygon, linked=is_linked)
 
     def _see(self, polygon: Deleted, present: Json) -> None:
         """Count a polygon that is there: as it was deleted, or edited since."""
@@ -289,10 +289,12 @@ def _items_by_id(dataset: Dataset) -> dict[str, Item]:
     return items
 
 
-def _not_put_back(polygon: Deleted, *, linked: bool) -> Iterator[str]:
-    """What of a polygon is in the backup only."""
+def _notes_on(polygon: Deleted, *, linked: bool) -> Iterator[str]:
+    """What of a polygon is in the backup only, and that nobody knows whether a run deleted it."""
     name, key = polygon.item.name, polygon.key
     if polygon.unfit:
         yield f"{name}: the metadata of polygon {key} is no object; it stays in the backup"
     if not linked:
         yield f"{name}: polygon {key} is linked to its parent's old id: that was not put back"
+    if not polygon.confirmed:
+        yield f"{name}: polygon {key} may have been erased by somebody when a run was stopped"
