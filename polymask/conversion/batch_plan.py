@@ -1,9 +1,9 @@
 """Batches of images: whether a conversion paints many images at once, and what becomes of them."""
 
-import msgspec
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+
+import msgspec
 
 from polymask.conversion.options import ConvertOptions
 from polymask.formats import Annotations
@@ -32,6 +32,7 @@ class Batch(msgspec.Struct):
         self.lines.update({name: line})
         if row:
             self.rows[name] = row
+
 
 Paint = Callable[[Sequence[int]], Iterator[PaintedBatch] | None]
 """Paints many images at once; None where each must be painted by its record."""
