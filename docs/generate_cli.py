@@ -21,6 +21,7 @@ See [Errors and exit codes](errors.md).
 |---|---|
 | `NO_COLOR` | set to anything: no colors, on terminals too |
 | `POLYMASK_TO`, … | an option that no flag and no `--config` sets; see [Pipelines](pipelines.md) |
+| `POLYMASK_CONFIG` | the file of options, where no `--config` names one |
 | `_POLYMASK_COMPLETE` | `bash_source`, `zsh_source` or `fish_source`: prints the shell's completion |
 | `DATALOOP_TOKEN`, `DATALOOP_PATH` | the login of a dataset; see [Dataloop](dataloop.md) |
 | `XDG_STATE_HOME` | where journals of datasets lie by default |

@@ -7,7 +7,7 @@ are (height, width). Arrays in these objects are read-only.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,8 +105,7 @@ class Runs:
         array = numbers.astype(np.int64)
         if (array < 0).any():  # uint64 counts above 2**63 - 1 turn negative too
             raise GeometryError("run counts are non-negative whole numbers below 2**63")
-        if (total := sum(array.tolist())) != height * width:
-            pixels = height * width
+        if (total := sum(array.tolist())) != (pixels := height * width):
             raise GeometryError(f"run counts sum to {total}, but {height} × {width} pixels are {pixels}")
         array.flags.writeable = False
         object.__setattr__(self, "counts", array)
@@ -143,6 +142,18 @@ class Instance:
     order: float = 0
     crowd: bool = False
 
+    if TYPE_CHECKING:  # what may be handed in
+
+        def __init__(
+            self, id: int | str, label: str,  # noqa: A002
+            shape: Polygon | Iterable[Polygon] | Runs, order: float = 0, crowd: bool = False,  # noqa: FBT001, FBT002
+        ) -> None: ...  # fmt: skip
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """The GeoJSON geometry of its shape; of runs, that around their pixels."""
+        return dict(_exchange("geojson").geometry_of(_exchange("outlines").polygons_of(self.shape)))
+
     def __post_init__(self) -> None:
         if isinstance(self.shape, Polygon):
             object.__setattr__(self, "shape", (self.shape,))
@@ -168,6 +179,13 @@ class ImageRecord:
     instances: tuple[Instance, ...] = ()
     etag: str = ""
     picture: Callable[[], bytes | None] | None = field(default=None, compare=False, repr=False)
+
+    if TYPE_CHECKING:  # what may be handed in
+
+        def __init__(
+            self, id: int | str, name: str, frame: Frame,  # noqa: A002
+            instances: Iterable[Instance] = (), etag: str = "", picture: Callable[[], bytes | None] | None = None,  # noqa: E501
+        ) -> None: ...  # fmt: skip
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instances", tuple(self.instances))

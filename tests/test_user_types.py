@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from doctest import DocTestParser
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,12 @@ pairs = polymask.training.MaskDataset("images", "out")
 score: polymask.Comparison = polymask.compare("a", "b")
 counts: polymask.Statistics = polymask.stats("out", rules=polymask.Rules(overlap="first"))
 polymask.preview("out", "look.html")
+record = polymask.ImageRecord(1, "a.jpg", (2, 4), [polymask.Instance(1, "cat", polymask.Polygon([(0, 0)]))])
+(polygon,) = record.instances
+many = polymask.Instance(2, "cat", (polymask.Polygon(ring) for ring in [[(0, 0)]]))
+runs = polymask.Instance(3, "cat", polymask.Runs([2, 2], (2, 2)), crowd=True)
 """
+PAGES = ("python", "preview", "training")
 WRONG = """
 import polymask
 
@@ -44,10 +50,13 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("user")
     (folder / "right.py").write_text(RIGHT)
     (folder / "wrong.py").write_text(WRONG)
+    for page in PAGES:
+        examples = DocTestParser().get_examples((ROOT / "docs" / f"{page}.md").read_text())
+        (folder / f"page_{page}.py").write_text("".join(example.source for example in examples))
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache")]
-    command += ["--follow-imports", "silent"]
+    command += ["--follow-imports", "silent", "--ignore-missing-imports"]
     run = subprocess.run(
-        [*command, "right.py", "wrong.py"],
+        [*command, "right.py", "wrong.py", *(f"page_{page}.py" for page in PAGES)],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "MYPYPATH": str(ROOT)},
         capture_output=True,
@@ -62,6 +71,13 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_what_is_right_passes(findings: str) -> None:
     """Options as a dict and by name, records, every kind of shapes and labels, all public types."""
     assert "right.py" not in findings, findings
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_programs_of_the_pages_pass(findings: str, page: str) -> None:
+    """Each line of a page, one after another, as somebody would copy them."""
+    assert f"page_{page}.py" not in findings, findings
 
 
 @pytest.mark.timeout(300)

@@ -227,9 +227,7 @@ def _run() -> None:
     except click.exceptions.Abort:
         _stop()
     except PolymaskError as error:
-        if json_wanted(sys.argv):
-            _print_error(error.to_dict())
-        fail(with_advice(error), error.exit_code)
+        _refuse(error)
     except click.ClickException as error:
         if json_wanted(sys.argv):
             _print_error(_usage_error(error))
@@ -239,10 +237,18 @@ def _run() -> None:
     except UnicodeEncodeError as error:
         if error.encoding == "utf-8":
             raise
-        fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
+        message = f"{error.object!r} cannot be a file name in this locale"
+        _refuse(InputError(message, advice="set PYTHONUTF8=1"))
     except OSError as error:  # stdout is full; the work itself is done
         discard(sys.stdout)
         fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
+
+
+def _refuse(error: PolymaskError) -> NoReturn:
+    """Leave with an error on stderr, and on stdout where JSON is wanted."""
+    if json_wanted(sys.argv):
+        _print_error(error.to_dict())
+    fail(with_advice(error), error.exit_code)
 
 
 def _usage_error(error: click.ClickException) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from polymask.cli.flags import (
     QUIET,
     WORKERS,
     GroupedCommand,
+    RealNumber,
+    WholeNumber,
     extra,
     limit_flags,
     option_named,
@@ -178,13 +180,13 @@ def stats_command(
 @reading_flags
 @extra(
     "--limit",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="N",
     help="The most images to show (1200; in a picture 48); the others are counted.",
 )
 @extra(
     "--max-mb",
-    type=click.FloatRange(min=0, min_open=True),
+    type=RealNumber(min=0, min_open=True),
     metavar="N",
     help="The largest report, in megabytes (24).",
 )

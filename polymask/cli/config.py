@@ -16,9 +16,12 @@ from click.core import ParameterSource
 from polymask.errors import FormatError, InputError, NotFound, nearest, unknown
 from polymask.storage.disk import regular
 from polymask.storage.remote.urls import located
+from polymask.storage.text_encodings import as_utf_8
 
 PREFIX = "POLYMASK_"
-OTHER_VARIABLES = ("POLYMASK_KERNEL",)  # which are no options
+CONFIG_VARIABLE = "POLYMASK_CONFIG"  # the file, where no flag names one
+OTHER_VARIABLES = ("POLYMASK_KERNEL", CONFIG_VARIABLE)  # which are no options
+_VALUES = "a text or a number, or a list of them"
 _ORIGINS = "polymask.origins"  # in a context: where the values of its parameters come from
 _wanted: set[str] = set()
 
@@ -49,9 +52,11 @@ def key_of(param: click.Parameter) -> str:
 def load(ctx: click.Context, path: str | None) -> None:
     """Let the file and the variables say what the flags of a command do not.
 
+    The file may be named by a variable too.
     Raises `InputError` for a name that is no option's, with the nearest that is, and for a value of
     another kind; `FormatError` for what is no TOML.
     """
+    path = path or os.environ.get(CONFIG_VARIABLE)
     parameters, known = _keys(ctx.command), _all_keys(ctx)
     settings = {
         **_of_variables(parameters, known),
@@ -111,6 +116,8 @@ def _of_file(
     settings: dict[str, Setting] = {}
     document = _document(path)
     for name, value in document.items():
+        if isinstance(value, dict) and name not in commands and name.replace("-", "_") in known:
+            raise InputError(f"{path}: {name} is a table", advice=f"make it {_VALUES}")
         if isinstance(value, dict) and name not in commands:
             raise unknown("command", name, list(commands)).within(file=path)
     tables = {name: value for name, value in document.items() if isinstance(value, dict)}
@@ -144,11 +151,16 @@ def _document(path: str) -> dict[str, Any]:
     import tomllib  # quick to start without
 
     try:
-        return tomllib.loads(regular(located(path)).decode())
-    except NotFound as error:
-        error.exit_code = InputError.exit_code
-        raise
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = regular(located(path))
+    except NotFound:
+        raise NotFound("no such file", file=path, exit_code=InputError.exit_code) from None
+    except InputError:
+        raise InputError("no regular file", file=path, advice="name a TOML file") from None
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise FormatError("no text in UTF-8", file=path, advice=as_utf_8(path, data)) from None
+    except tomllib.TOMLDecodeError as error:
         raise FormatError(
             f"no TOML: {error}", file=path, advice='write options as TOML has them: to = "voc"'
         ) from None
@@ -163,7 +175,7 @@ def _value(param: click.Parameter, value: Any, where: str) -> Any:
     is_switch = isinstance(param, click.Option) and param.is_flag
     parts = value if isinstance(value, list) else [value]
     if is_switch != isinstance(value, bool) or not all(isinstance(p, str | int | float) for p in parts):
-        kind = "true or false" if is_switch else "a text or a number, or a list of them"
+        kind = "true or false" if is_switch else _VALUES
         raise InputError(f"{where} is {value!r}", advice=f"make it {kind}")
     if is_switch:
         return value

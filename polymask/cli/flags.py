@@ -66,6 +66,18 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows[group])
 
 
+class WholeNumber(click.IntRange):
+    """A whole number, which errors call so, and not an `integer range`."""
+
+    name = "whole number"
+
+
+class RealNumber(click.FloatRange):
+    """A number."""
+
+    name = "number"
+
+
 def _frame(text: str | Frame) -> Frame:
     """Parse WxH to (height, width)."""
     width, _, height = str(text).lower().partition("x")
@@ -78,9 +90,9 @@ def _type(flag: Flag) -> Any:
     if flag.choices:
         return click.Choice(list(flag.choices))
     if flag.kind == "whole":
-        return int if flag.least is flag.most is None else click.IntRange(flag.least, flag.most)
+        return int if flag.least is flag.most is None else WholeNumber(flag.least, flag.most)
     if flag.kind == "number":
-        return float if flag.least is flag.most is None else click.FloatRange(flag.least, flag.most)
+        return float if flag.least is flag.most is None else RealNumber(flag.least, flag.most)
     return _frame if flag.kind == "frame" else None
 
 

@@ -62,8 +62,8 @@ def summary(report: Report, dest: object) -> str:
     if report.retracted:
         verbs = ("mask would be", "masks would be") if report.dry_run else ("mask was", "masks were")
         retracted = counted(report.retracted, *verbs)
-        lines.append(f"{retracted} retracted: doubles, or newer masks hold more, or what they held is gone.")
-    if report.images and report.unchanged == report.images and not report.deleted:
+        lines.append(f"{retracted} retracted: what they held is gone, or other masks hold it.")
+    elif report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
 

@@ -8,7 +8,6 @@ from polymask.conversion.plan import Plan
 from polymask.errors import BackendError, InputError
 from polymask.layouts import LayoutOptions, picture_path
 from polymask.model import Frame, Window
-from polymask.storage.disk import regular
 
 Files = Sequence[tuple[str, bytes]]
 
@@ -96,7 +95,7 @@ def _picture_bytes(plan: Plan, index: int) -> bytes:
             advice="name the folder that holds it with --images DIR, or leave --copy-images out",
         )
     try:
-        return file.read() if file.place.zip else regular(file.path)
+        return file.read()
     except BackendError as error:
         raise InputError(
             f"{error}", advice="name the folder that holds it with --images DIR, or leave --copy-images out"

@@ -43,7 +43,7 @@ def _write(plan: Plan, painted: PaintedBatch, number: int, batch: Batch) -> bool
     path = plan.layout.paths(name, plan.layout_options)[0]
     drawn = Drawn(name=name, mask=path, files=((path, image.png),), mask_sha256=image.mask_sha256)
     try:
-        changed = False if plan.options.dry_run else sink.write(drawn, image.record_sha256)
+        changed = sink.write(drawn, image.record_sha256)
     except BackendError:
         raise
     except PolymaskError:

@@ -187,7 +187,7 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
         skipped=skipped,
         layout_options=layout_options,
         check=plan_dest(folder, annotations, indices, labels, options),
-        sink=FolderSink(folder, overwrite=options.overwrite, update=options.update, keep_sources=deletes),
+        sink=FolderSink(folder, options, keep_sources=deletes),
         deletes=deletes,
         paint=None if deletes else painter_of(annotations, labels, layout_options, options),
     )

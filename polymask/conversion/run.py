@@ -154,7 +154,7 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
         return
     source, account = record_sha256(record), plan.account(painting, declared)
     for part, drawn in _drawings(plan, index, painting, declared.frame):
-        changed = False if plan.options.dry_run else plan.sink.write(drawn, source)
+        changed = plan.sink.write(drawn, source)
         line = plan.sink.line(
             part.record,
             source,

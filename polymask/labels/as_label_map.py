@@ -14,10 +14,10 @@ _SPECIAL = {BACKGROUND: 0, VOID: VOID_8}
 Labels = str | Location | LabelMap | Mapping[str, int] | Iterable[str]
 
 
-def as_label_map(labels: Labels) -> LabelMap:
+def as_label_map(labels: Labels | None) -> LabelMap:
     """A label map from a label file's path, names for the values from 1 on, or {name: value}.
 
-    Raises `LabelError` for any other object; for a file, all that `LabelMap.load` raises.
+    Raises `LabelError` for any other object, also for None; for a file, all that `LabelMap.load` raises.
 
     Examples:
         >>> as_label_map(["cat", "dog"]).value_of("dog"), as_label_map({"cat": 7}).value_of("cat")

@@ -3,6 +3,7 @@
 An image without instances has a line without labels in the manifest, and no masks.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -48,7 +49,8 @@ def check(options: LayoutOptions) -> None:
     try:
         for name in names:
             for file in (name, f"{name}.png"):
-                safe_path(file.replace("/", "\\"))  # a backslash, because a slash would make a folder
+                # a backslash, because a slash would make a folder; not every locale has every name
+                os.fsencode(safe_path(file.replace("/", "\\")))
         refuse_collisions(lambda: ((name, name) for name in names))
     except InputError as error:
         raise LabelError(f"{error}", advice="rename the label in a --labels file (`old -> new`)") from None

@@ -24,7 +24,7 @@ from polymask.model import IndexMask, Runs
 from polymask.painting.painting import Painting
 from polymask.raster.kernel import paint_all
 from polymask.raster.painted import solid
-from polymask.raster.runs import run_counts, run_spans
+from polymask.raster.runs import down_columns, run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
 from polymask.storage.image_names import stem
 
@@ -72,7 +72,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     for label, spans in painting.label_spans.items():
         mask = np.zeros(painting.record.frame, np.uint8)
         paint(mask, spans, 1)
-        rle = pycocotools_mask.encode(np.asfortranarray(mask))
+        rle = pycocotools_mask.encode(down_columns(mask))
         annotations.append(_annotation(values[label], rle, spans.pixels))
     height, width = painting.record.frame
     file_name = picture_name(painting.record.name, options)

@@ -106,10 +106,10 @@ def rasterize(shapes: Shapes, frame: Frame, *, pixel_rule: str = "center") -> Bo
     """The union of shapes as a (height, width) bool mask.
 
     `shapes` is a `Polygon`, a ring as (N, 2) array or list of (x, y), a GeoJSON dict, anything with
-    `__geo_interface__` (shapely's geometries, rows and columns of geopandas, masks of polymask), or several
-    of these. Several rings are filled each by itself: a hole takes a `Polygon`. Coordinates are in pixels,
-    x then y; `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
-    `GeometryError` for a frame without pixels and for what is no polygon.
+    `__geo_interface__` (shapely's geometries, rows and columns of geopandas, an `Instance`, masks of
+    polymask), or several of these. Several rings are filled each by itself: a hole takes a `Polygon`.
+    Coordinates are in pixels, x then y; `frame` is (height, width). Raises `InputError` for an unknown pixel
+    rule and `GeometryError` for a frame without pixels and for what is no polygon.
 
     Examples:
         >>> rasterize([(1, 0), (3, 0), (3, 2), (1, 2)], (2, 4)).astype(int)

@@ -102,7 +102,7 @@ def preview(
         workers=workers,
         progress=progress,
     )
-    replace_whole(file, render(report).encode())
+    replace_whole(file, _page(report))
     return report
 
 
@@ -235,7 +235,12 @@ def require_page(dest: str | Path) -> None:
 
 def write(report: Preview, dest: str | Path) -> None:
     """Write the report, whole or not at all; an existing file of the name is replaced."""
-    replace_whole(_file(dest), render(report).encode())
+    replace_whole(_file(dest), _page(report))
+
+
+def _page(report: Preview) -> bytes:
+    """The page in UTF-8; of a file name in no encoding, what cannot be read is a question mark."""
+    return render(report).encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
 
 
 def _file(dest: str | Path) -> Path:

@@ -10,6 +10,7 @@ from polymask.errors import BackendError, Denied, InputError, NotFound, Unavaila
 from polymask.operating_system import flags
 from polymask.storage.remote.urls import Location, Url
 
+LARGEST = 1 << 32  # bytes of a file of masks, or of what describes them; larger ones are somebody else's
 _READ = flags("RDONLY", "NONBLOCK", "CLOEXEC")  # does not wait for a pipe
 
 
@@ -25,20 +26,28 @@ def disk_error(error: OSError, path: str | Location) -> BackendError:
     return Unavailable(f"{message}; nothing half-written was left under its name")
 
 
-def regular(path: Location) -> bytes:
+def regular(path: Location, *, most: float = LARGEST) -> bytes:
     """The bytes of a regular file or an object.
 
     Raises:
         BackendError: The disk or the store fails.
-        InputError: Something else than a regular file is at the path.
+        InputError: Something else than a regular file is at the path, or one of more than `most` bytes.
     """
     if isinstance(path, Url):
         return path.read_bytes()
     try:
         descriptor = os.open(path, _READ)
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link that leads round, a socket
+            raise _no_regular_file(path) from None
         raise disk_error(error, path) from None
-    return read_regular(descriptor, path)
+    return read_regular(descriptor, path, most=most)
+
+
+def _no_regular_file(path: Path) -> InputError:
+    return InputError(
+        f"{path} is in the way: it is no regular file", advice="put a regular file in its place"
+    )
 
 
 def refuse_device(path: Location) -> None:
@@ -60,11 +69,14 @@ def is_so(ask: Callable[[], bool]) -> bool:
         return False
 
 
-def read_regular(descriptor: int, path: Path) -> bytes:
+def read_regular(descriptor: int, path: Path, *, most: float = LARGEST) -> bytes:
     """The bytes of an open regular file, which is then closed; raises as `regular` does."""
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{path} is in the way: it is no regular file")
+        status = os.fstat(descriptor)
+        if status.st_size > most:
+            raise InputError(f"{path} is in the way: it has {status.st_size:,} bytes", advice="move it away")
+        if not stat.S_ISREG(status.st_mode):
+            raise _no_regular_file(path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read()
     except OSError as error:

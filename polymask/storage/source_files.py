@@ -11,6 +11,7 @@ from functools import cached_property
 from glob import has_magic
 from hashlib import sha256
 from io import BytesIO
+from math import inf
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -196,7 +197,7 @@ class Place:
             return self.zip.read(name)
         path = self.file(name).path
         self.limits.check_bytes(path, size_of(path))
-        return unpacked(path, self.limits) if name in self._packed else regular(path)
+        return unpacked(path, self.limits) if name in self._packed else regular(path, most=inf)
 
     def on_disk(self, name: str) -> Path | None:
         """The path of a file that can be read in parts; None for what is packed, in a pipe or in a store."""

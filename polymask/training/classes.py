@@ -8,22 +8,25 @@ from numpy.typing import NDArray
 
 from polymask.analysis.stats import Statistics, stats
 from polymask.errors import InputError, LabelError
-from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import VOID_8, LabelMap
+from polymask.labels.as_label_map import Labels, as_label_map
+from polymask.labels.label_map import VOID_8
 from polymask.layouts.common.lookup import BACKGROUND
 from polymask.model import IndexMask
 from polymask.storage.remote.urls import Location
 from polymask.training.sizes import Array
 
 
-def class_values(label_map: LabelMap) -> tuple[int, ...]:
+def class_values(label_map: Labels | None) -> tuple[int, ...]:
     """The values that a model learns: background, then the labels in the label map's order, without void.
 
+    Raises `LabelError` for None, as masks without names have it.
+
     Examples:
-        >>> class_values(LabelMap.from_names(["cat", "dog"]))
+        >>> class_values(["cat", "dog"])
         (0, 1, 2)
     """
-    return (label_map.background, *(label.value for label in label_map.labels))
+    labels = as_label_map(label_map)
+    return (labels.background, *(label.value for label in labels.labels))
 
 
 def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:

@@ -42,6 +42,8 @@ EXEMPT = {
     + "tests/dataloop/test_remove_masks.py::test_a_mask_that_is_changed_just_before_it_goes_stays",
     "formats/coco/whole: run again": RERUN
     + "tests/conversion/test_late_edits.py::test_an_edit_while_masks_are_made_costs_a_rerun",
+    "cli/app: set PYTHONUTF8=1": "of the environment: "
+    "tests/cli/test_everywhere.py::test_names_that_the_locale_forbids",
     "native: install with a C compiler, or unset POLYMASK_KERNEL": "raised at import: "
     "tests/advice/test_library.py::test_a_kernel_that_is_not_there_is_not_asked_for",
     "storage/roots/object_store: no run can hold such a store": "of a store that loses what is "

@@ -1,6 +1,7 @@
 """Advice to a run that nobody watches: what stands in its file or its variables, masks night after night."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,29 @@ from tests.conftest import SAMPLE
     "cli/config: keep one of them",
     "cli/config: write options as TOML has them",
     "cli/config: make it {kind}",
+    "cli/config: make it {_VALUES}",
+    "cli/config: as_utf_8(path, data)",
+    "cli/config: name a TOML file",
 )
 def test_a_file_is_mended_as_told(case: Case, tmp_path: Path) -> None:
-    """One spelling of an option, TOML, values of its kind."""
+    """One spelling of an option, TOML in UTF-8 in a file, values of its kind."""
     path = tmp_path / "polymask.toml"
     for wrong, right in (
         ("max-pixels = 9\nmax_pixels = 99999", "max_pixels = 99999"),
         ("to: voc", "to = 'voc'"),
         ("boxes = 'yes'", "boxes = true"),
         ("where = [[1]]", "where = ['*']"),
+        ("where = {a = 1}", "where = ['*']"),
     ):
         path.write_text(wrong)
         case.fails("stats", SAMPLE, "--config", path)
         path.write_text(right)
         case.works("stats", SAMPLE, "--config", path)
+    path.write_text("quiet = true", encoding="utf-16")
+    command = case.fails("stats", SAMPLE, "--config", path).told.partition("`")[2].partition("`")[0]
+    subprocess.run(["bash", "-c", command], check=True)
+    case.works("stats", SAMPLE, "--config", path)
+    case.fails("stats", SAMPLE, "--config", tmp_path)
 
 
 @follows("cli/config: {near} Otherwise unset it", "cli/config: write [")

@@ -497,6 +497,43 @@ def test_what_is_no_file_in_dest_is_removed(case: Case) -> None:
     case.works("convert", source, out)
 
 
+@follows("storage/disk: put a regular file in its place")
+def test_what_is_no_file_is_replaced_by_one(case: Case) -> None:
+    """A pipe where the manifest was."""
+    source, out = case.write("a.json", coco()), case.out
+    case.works("convert", source, out)
+    (out / "manifest.jsonl").rename(case.folder / "moved")
+    os.mkfifo(out / "manifest.jsonl")
+    case.fails("verify", out)
+    (case.folder / "moved").rename(out / "manifest.jsonl")
+    case.works("verify", out)
+
+
+@follows("storage/disk: move it away")
+def test_what_no_memory_holds_is_moved_away(case: Case) -> None:
+    """A file with a hole of four gigabytes, where the manifest was."""
+    source, out = case.write("a.json", coco()), case.out
+    case.works("convert", source, out)
+    with (out / "manifest.jsonl").open("r+b") as manifest:
+        manifest.truncate((4 << 30) + 1)
+    case.fails("verify", out)
+    (out / "manifest.jsonl").rename(case.folder / "hole")
+    case.works("convert", source, out, "--overwrite")
+
+
+@follows("storage/roots/folders: remove the link", "storage/roots/folders: move it away")
+def test_what_is_no_folder_in_dest_goes(case: Case) -> None:
+    """A link, or a file, where the folder of masks goes."""
+    source = case.write("a.json", coco())
+    for make in (lambda path: path.symlink_to(case.folder), Path.touch):
+        out = case.out
+        out.mkdir()
+        make(out / "masks")
+        case.fails("convert", source, out)
+        (out / "masks").rename(case.folder / f"{out.name} away")
+        case.works("convert", source, out)
+
+
 @follows("storage/manifest: move the file away and convert again")
 def test_a_damaged_manifest_is_moved_away(case: Case) -> None:
     """And the masks are converted again, as the next message says."""

@@ -108,6 +108,8 @@ def test_a_table_is_for_its_command(file: Path, polymask_command: Run) -> None:
         ("only = [[1]]", "only is [[1]]; make it a text or a number"),
         ("overlap = 'frist'", "'frist' is not one of"),
         ("border = -1", "(polymask.toml)"),
+        ("border = 'thick'", "'thick' is not a valid whole number. (polymask.toml)"),
+        ("only = {a = 1}", "only is a table; make it a text or a number"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_told_with_its_place(
@@ -124,9 +126,30 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(
 
 
 def test_a_file_that_is_not_there_is_your_input(tmp_path: Path, polymask_command: Run) -> None:
-    run = polymask_command("stats", SAMPLE, "--config", tmp_path / "none.toml")
+    """Its name is a member of the JSON, as that of any file."""
+    run = polymask_command("stats", SAMPLE, "--config", tmp_path / "none.toml", "--json")
     assert run.returncode == 2
-    assert "none.toml" in run.stderr
+    assert json.loads(run.stdout)["error"]["file"] == str(tmp_path / "none.toml")
+
+
+def test_a_variable_may_name_the_file(file: Path, tmp_path: Path, polymask_command: Run) -> None:
+    """A flag wins over it; a file that is not there is told."""
+    arguments = ["stats", SAMPLE, "--print-config", "--json"]
+    options = origins(polymask_command(*arguments, POLYMASK_CONFIG=str(file)).stdout)
+    assert options["max_pixels"] == (1_000_000, str(file))
+    (tmp_path / "other.toml").write_text("max_pixels = 7")
+    run = polymask_command(*arguments, "--config", tmp_path / "other.toml", POLYMASK_CONFIG=str(file))
+    assert origins(run.stdout)["max_pixels"] == (7, str(tmp_path / "other.toml"))
+    assert polymask_command(*arguments, POLYMASK_CONFIG="none.toml").returncode == 2
+
+
+@pytest.mark.parametrize(("encoding", "code"), [("utf-8-sig", 0), ("utf-16", 2)])
+def test_a_file_of_another_system(file: Path, polymask_command: Run, encoding: str, code: int) -> None:
+    """A mark of UTF-8 is no part of it; of another encoding, a command to mend it is told."""
+    file.write_text(FILE, encoding=encoding)
+    run = polymask_command("check", "--config", file)
+    assert run.returncode == code
+    assert code == 0 or "iconv -f utf-16 -t utf-8" in run.stderr
 
 
 def test_a_misspelled_variable_is_refused_and_those_of_others_are_let_be(polymask_command: Run) -> None:

@@ -67,16 +67,36 @@ def test_what_is_printed_in_any_encoding(tmp_path: Path, beyond_ascii: Path, enc
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_names_that_the_locale_forbids(tmp_path: Path, beyond_ascii: Path) -> None:
+ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("layout", ["index", "binary"])
+def test_names_that_the_locale_forbids(tmp_path: Path, beyond_ascii: Path, layout: str) -> None:
     """One line says what to set, before anything is written; with it, all is done."""
-    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    done = shell(f"{POLYMASK} convert in.json out", tmp_path, ascii_only)
+    if layout == "binary":  # whose labels are file names too
+        beyond_ascii.write_text(beyond_ascii.read_text().replace(json.dumps(NAMES["file_name"]), '"a.png"'))
+    done = shell(f"{POLYMASK} convert in.json out --to {layout} --json", tmp_path, ASCII_ONLY)
     assert done.returncode == 2
     assert done.stderr.decode().rstrip().endswith("cannot be a file name in this locale; set PYTHONUTF8=1")
-    assert not list((tmp_path / "out").rglob("*.png"))
-    done = shell(f"{POLYMASK} convert in.json out", tmp_path, ascii_only | {"PYTHONUTF8": "1"})
+    assert json.loads(done.stdout)["error"]["advice"] == "set PYTHONUTF8=1"
+    assert not (tmp_path / "out").exists()
+    done = shell(f"{POLYMASK} convert in.json out --to {layout}", tmp_path, ASCII_ONLY | {"PYTHONUTF8": "1"})
     assert done.returncode == 0
+    if layout == "binary":
+        return
     assert [path.name for path in (tmp_path / "out/masks").iterdir()] == [NAMES["file_name"]]
+
+
+@pytest.mark.parametrize(("name", "title"), [("größe".encode(), "größe"), (b"gr\xf6\xdfe", "gr��e")])
+def test_a_report_of_a_file_whose_name_the_locale_does_not_have(
+    tmp_path: Path, name: bytes, title: str
+) -> None:
+    """Its title is the name, as far as it is text."""
+    source = os.path.join(os.fsencode(tmp_path), name + b".json")  # noqa: PTH118 - bytes are no path
+    Path(os.fsdecode(source)).write_bytes(SAMPLE.read_bytes())
+    done = shell(f"{POLYMASK} preview *.json -o look.html", tmp_path, ASCII_ONLY)
+    assert done.returncode == 0, done.stderr
+    assert f"<title>{title}.json" in (tmp_path / "look.html").read_text()
 
 
 def test_a_scheduler_without_a_locale(tmp_path: Path, beyond_ascii: Path) -> None:
@@ -132,6 +152,12 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 54321)
+
+
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written to the root of the disk."""
+    monkeypatch.setenv("HOME", "")
+    assert home_folder() is None
 
 
 def test_without_a_home_an_index_is_made_each_time(

@@ -3,9 +3,11 @@
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -56,11 +58,16 @@ def loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+def listening(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server, chdir(path.parent):  # a long path is no address
+        server.bind(path.name)
+
+
 def nowhere(path: Path) -> None:
     path.symlink_to("nowhere")
 
 
-ODD = (pipe, device, loop, nowhere)
+ODD = (pipe, device, loop, nowhere, listening)
 
 
 @pytest.mark.parametrize("command", ["convert", "check", "stats"])
@@ -100,7 +107,7 @@ def test_a_picture_that_is_no_file_is_missing(
 @pytest.mark.parametrize(
     ("command", "code"),
     [
-        (["stats", "masks"], (2, 3)),
+        (["stats", "masks"], (2, 3)),  # 3: where a link leads to is not there
         (["compare", "masks", "masks"], (1,)),
         (["verify", "masks"], (5,)),
         (["convert", SAMPLE, "masks"], (1, 2)),
@@ -124,7 +131,7 @@ def test_a_mask_that_is_no_file_is_told(
 
 
 @pytest.mark.parametrize("name", ["labels.json", "manifest.jsonl"])
-@pytest.mark.parametrize("make", [pipe, device])
+@pytest.mark.parametrize("make", [pipe, device, listening])
 def test_tables_that_are_no_files_are_never_waited_for(
     tmp_path: Path, polymask: Polymask, make: Callable[[Path], None], name: str
 ) -> None:
@@ -142,7 +149,7 @@ def test_tables_that_are_no_files_are_never_waited_for(
         (("stats", "/dev/zero"), "/dev/zero: a device, and no file; name a file, a folder or a pipe"),
         (("stats", SAMPLE, "--labels", "/dev/zero"), "/dev/zero: no regular file; name a label file"),
         (("stats", SAMPLE, "--labels", "pipe"), "pipe: no regular file; name a label file"),
-        (("stats", SAMPLE, "--config", "pipe"), "pipe is in the way: it is no regular file"),
+        (("stats", SAMPLE, "--config", "pipe"), "pipe: no regular file; name a TOML file"),
     ],
 )
 def test_what_is_named_itself_is_a_file(

@@ -80,7 +80,11 @@ def test_an_interrupt_stops_cleanly(
     assert len(list((out / "masks").iterdir())) == 3000
 
 
-@pytest.mark.parametrize("options", [("--border", 40), ("--to", "onehot")], ids=["border", "one-hot"])
+@pytest.mark.parametrize(
+    "options",
+    [("--border", 40), ("--to", "onehot"), ("--to", "coco")],
+    ids=["border", "one-hot", "down the columns"],
+)
 def test_a_mask_of_600_megapixels_is_interrupted_too(
     coco_file: Write, tmp_path: Path, options: tuple[object, ...]
 ) -> None:

@@ -56,8 +56,9 @@ def test_masks_follow_their_changed_source(tmp_path: Path, layout: str) -> None:
     convert(source(file, "a.png", "b.png", moved=1), tmp_path / "anew", **options)
     before = tree(out)
     assert convert(file, out, **options).exit_code == 1
+    assert convert(file, out, dry_run=True, **options).exit_code == 1
     assert tree(out) == before
-    assert convert(file, out, update=True, dry_run=True, **options).failed == 0
+    assert convert(file, out, update=True, dry_run=True, **options).written == 2
     assert tree(out) == before
     report = convert(file, out, update=True, **options)
     assert (report.failed, report.written) == (0, 2)
@@ -71,6 +72,8 @@ def test_an_edited_mask_is_told_and_stays(tmp_path: Path, polymask_command: Run)
     convert(source(file, "a.png", "b.png"), out)
     painted = edit(out / "masks/a.png")
     source(file, "a.png", "b.png", moved=1)
+    rehearsed = convert(file, out, update=True, dry_run=True)
+    assert (rehearsed.exit_code, rehearsed.written, rehearsed.failed) == (4, 1, 1)
     run = polymask_command("convert", file, out, "--update")
     assert run.returncode == 4
     assert "masks/a.png was edited since polymask wrote it, and stays" in run.stderr

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from polymask import FormatError, InputError, LabelMap, LimitError, NotFound, convert, index_mask
@@ -343,3 +344,8 @@ def test_binary_data_is_no_utf_16(tmp_path: Path) -> None:
     for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
         with pytest.raises(FormatError, match="UTF-16 text"):
             open_annotations(written(tmp_path / "a.json", '{"a": 1}'.encode(encoding)))
+
+
+def test_what_a_decoder_refuses_is_a_value_error() -> None:
+    """The readers rely on it: errors of older releases of msgspec passed them by."""
+    assert issubclass(msgspec.DecodeError, ValueError)

@@ -202,28 +202,26 @@ def test_a_dataset_is_converted_and_put_back(tmp_path: Path) -> None:
 
 
 def test_a_nightly_run_follows_its_annotations(tmp_path: Path) -> None:
-    """The file and the command of the page: a first night, a change, an image that is gone, an error."""
+    """The file and the commands of the page: a first night, a change, an image that is gone, an error."""
     (tmp_path / "polymask.toml").write_text(blocks("pipelines.md", "toml")[0])
-    (command,) = (block for block in blocks("pipelines.md", "console") if "--config" in block)
+    (commands,) = (block for block in blocks("pipelines.md", "console") if "--config" in block)
     for name in "abc":
         labelme(tmp_path / "annotations", name, "crop", "weed")
     night = Reader(tmp_path, {}, {})
-    night.type(command)
+    night.type(commands)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["images"], report["written"], report["failed"]) == (3, 3, 0)
     labelme(tmp_path / "annotations", "b", "weed", "crop")
-    night.type(command)
+    night.type(commands)
     assert json.loads((tmp_path / "report.json").read_text())["written"] == 1
-    night.type("polymask verify --config polymask.toml masks/")
     for path in (tmp_path / "annotations").glob("c.*"):
         path.unlink()
-    night.type(command.replace(" --json", " --json --prune"))
+    night.type(commands)
     assert verify(tmp_path / "masks").unchanged == 2
     assert set(stats(tmp_path / "masks").labels) == {"crop", "weed"}
     (tmp_path / "annotations").rename(tmp_path / "elsewhere")
-    error = json.loads(night.run("polymask", "convert", "--config", "polymask.toml", "--json", code=2))[
-        "error"
-    ]
+    night.run("bash", "-euc", commands, code=2)
+    error = json.loads((tmp_path / "report.json").read_text())["error"]
     assert error["kind"] == "NotFound"
     assert error["advice"]
 

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from polymask import GeometryError, LabelMask, Polygon, Spans, rasterize
+from polymask import GeometryError, Instance, LabelMask, Polygon, Runs, Spans, rasterize
+from polymask.model import Shape
 from polymask.raster.exchange.geojson import polygons_in
 from polymask.raster.painted import scan
 
 SQUARE = [(1, 1), (4, 1), (4, 4), (1, 4)]
+FAR = [(6, 6), (7, 6), (7, 7), (6, 7)]
 HOLE = [(2, 2), (3, 2), (3, 3), (2, 3)]
 FRAME = (6, 8)
 DRAWN = np.zeros(FRAME, bool)
@@ -62,9 +64,9 @@ def test_shapes_of_every_kind_are_rasterized(shapes: Any, mask: np.ndarray) -> N
 @pytest.mark.parametrize(
     ("shapes", "says"),
     [
-        (7, "a int is no polygon"),
-        ("square.json", "a str is no polygon"),
-        (None, "a NoneType is no polygon"),
+        (7, "no polygon, but of type int"),
+        ("square.json", "no polygon, but of type str"),
+        (None, "no polygon, but of type NoneType"),
         (shapely.Point(1, 2), "a GeoJSON Point is no polygon"),
         ({"type": "Feature", "geometry": None}, "a feature without a geometry"),
         ({"type": "FeatureCollection", "features": [FEATURE, {"type": "Feature"}]}, r"\$.features\[1\]"),
@@ -90,6 +92,14 @@ def test_a_polygon_is_what_shapely_takes() -> None:
     assert shape.is_valid
     (again,) = polygons_in(shape.__geo_interface__)
     assert again == polygon
+
+
+@pytest.mark.parametrize("shape", [(Polygon(SQUARE, [HOLE]), Polygon(FAR)), Runs([2, 2, 12], (4, 4))])
+def test_an_instance_is_what_shapely_takes(shape: Shape) -> None:
+    """Its polygons, or what lies around the pixels of its runs."""
+    instance = Instance(1, "cat", shape)
+    area = 9 if isinstance(shape, tuple) else 2
+    assert shapely.geometry.shape(instance).area == area == rasterize(instance, (9, 9)).sum()
 
 
 @given(MASKS)

@@ -196,9 +196,9 @@ class DestCheck:
                 yield path, name
 
     def _safe_paths(self) -> Iterator[tuple[str, str]]:
-        """As `_paths`, each path checked to be safe; tiles have the name of their image."""
+        """As `_paths`, each checked to be safe and possible in this locale; tiles have their image's name."""
         for path, name in self._paths():
-            safe_path(_file(path))
+            os.fsencode(safe_path(_file(path)))
             yield path, self.dest.options.image_of(name)
 
     def _refuse_repainting(self, state: DestState) -> None:

@@ -28,16 +28,12 @@ from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import Takings, recovery
+from polymask.conversion.options import ConvertOptions
 from polymask.errors import InputError
 from polymask.layouts import Drawn
 from polymask.layouts.common.kept_splits import drawing_of
 from polymask.layouts.common.read_back import Folder, MaskFolder
-from polymask.layouts.common.shared_files import (
-    DEFAULT_SPLIT,
-    with_earlier_images,
-    with_edits,
-    with_rows,
-)
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_images, with_edits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
@@ -53,13 +49,12 @@ class FolderSink:
 
     `state` is the state of DEST, set while planning and again once the run holds DEST. `written` has the
     manifest's lines of this run. With `keep_sources`, a line lists the instances of its mask, so that they
-    can be deleted. With `update`, masks that nobody has touched follow their source.
+    can be deleted. With `update`, untouched masks follow their source; in a dry run, `write` only looks.
     """
 
-    def __init__(
-        self, dest: Dest, *, overwrite: bool = False, update: bool = False, keep_sources: bool = False
-    ) -> None:
-        self.dest, self.overwrite, self.update, self.keep_sources = dest, overwrite, update, keep_sources
+    def __init__(self, dest: Dest, options: ConvertOptions, *, keep_sources: bool = False) -> None:
+        self.dest, self.keep_sources, self.dry_run = dest, keep_sources, options.dry_run
+        self.overwrite, self.update = options.overwrite, options.update
         self.state, self.written = DestState(), Lines()
         self._takings: Takings | None = None  # of earlier runs
 
@@ -181,7 +176,7 @@ class FolderSink:
         return open_mask_folder(Folder(self.root.path))
 
     def write(self, drawn: Drawn, source_sha256: str) -> bool:
-        """Write an image's files; returns False if all of them existed already.
+        """Write an image's files; returns False if all of them exist already.
 
         Raises:
             InputError: A file differs and may not be replaced.
@@ -189,7 +184,7 @@ class FolderSink:
         entry = self.state.entries.get(drawn.name, {})
         stored_files = [self.root.read(path) for path, _ in drawn.files]
         if not entry and all(data is None for data in stored_files):
-            for path, data in drawn.files:  # a new image, with nothing to follow or to remove
+            for path, data in () if self.dry_run else drawn.files:  # a new image: nothing to follow or remove
                 self.root.write(path, data)
             return bool(drawn.files)
         missing, same = [], getattr(self.dest.layout, "same", same_picture)
@@ -205,6 +200,8 @@ class FolderSink:
                 change = FileChange.of(self.dest, entry, path, stored=stored, data=data, source=source_sha256)
                 raise change.refusal(self.dest, path, update=self.update)
             missing.append((path, data))
+        if self.dry_run:
+            return bool(missing)
         stale = stale_files(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)

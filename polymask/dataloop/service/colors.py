@@ -37,6 +37,6 @@ def parse_color(value: Any) -> Color | None:
             red, green, blue = (int(part) for part in value.removeprefix("rgb(").rstrip(")").split(","))
         else:
             red, green, blue = (int(part) for part in value[:3])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError):  # a mapping: its slice is no key, since Python 3.12
         return None
     return (red, green, blue) if all(0 <= part <= 255 for part in (red, green, blue)) else None

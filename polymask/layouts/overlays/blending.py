@@ -157,7 +157,7 @@ def _lightness(pixels: Pixels) -> NDArray[np.uint8]:
     """(height, width) uint8, in whole numbers, so that it is the same on any machine."""
     total = np.full(pixels.shape[:2], 500, np.uint32)
     for band, weight in enumerate(_WEIGHTS):
-        total += pixels[..., band] * np.uint32(weight)
+        total += pixels[..., band].astype(np.uint32) * np.uint32(weight)
     return (total // 1000).astype(np.uint8)
 
 

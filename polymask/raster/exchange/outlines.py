@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from polymask.model import BoolMask, Polygon, Spans
+from polymask.model import BoolMask, Polygon, Runs, Shape, Spans
 from polymask.raster.painted import scan
+from polymask.raster.runs import run_spans
 
 Corner = tuple[int, int]
 
@@ -29,6 +30,16 @@ def polygons_around(spans: Spans) -> list[Polygon]:
     for area, span in zip(_areas(rows), rows, strict=True):
         areas[area].append(span)
     return [_polygon(area) for area in areas.values()]
+
+
+def polygons_of(shape: Shape) -> Sequence[Polygon]:
+    """An instance's polygons, or those around the pixels of its runs.
+
+    Examples:
+        >>> [polygon.exterior.tolist() for polygon in polygons_of(Runs([2, 2], (2, 2)))]
+        [[[2.0, 0.0], [2.0, 2.0], [1.0, 2.0], [1.0, 0.0]]]
+    """
+    return polygons_around(Spans(*run_spans(shape).T)) if isinstance(shape, Runs) else shape
 
 
 def polygons_around_mask(mask: BoolMask) -> list[Polygon]:

@@ -12,7 +12,7 @@ from polymask.raster.exchange.geojson import polygons_in
 
 
 class Geo(Protocol):
-    """What tells its geometry as GeoJSON: shapely's geometries, geopandas' columns, masks of polymask."""
+    """What tells its geometry as GeoJSON: shapely's, geopandas' columns, instances and masks of polymask."""
 
     @property
     def __geo_interface__(self) -> Mapping[str, Any]: ...
@@ -89,5 +89,5 @@ def _rings(array: NDArray[Any]) -> Iterable[NDArray[Any]]:
 def no_polygon(shape: Any) -> GeometryError:
     """The error for what is no polygon, with what would be."""
     return GeometryError(
-        f"a {type(shape).__name__} is no polygon", advice="wrap each ring: Polygon([(x, y), …])"
+        f"no polygon, but of type {type(shape).__name__}", advice="wrap each ring: Polygon([(x, y), …])"
     )

@@ -17,7 +17,12 @@ def cache_folder() -> Path:
 
 
 def home_folder() -> Path | None:
-    """The user's home, or None: a user number without a name, as containers run under, may have none."""
+    """The user's home, or None: a user number without a name, as containers run under, may have none.
+
+    An empty `HOME` is none, and not the root of the disk.
+    """
+    if os.environ.get("HOME") == "":
+        return None
     try:
         return Path.home()
     except RuntimeError:

@@ -63,9 +63,13 @@ class Folders:
             return error
         path = self.path / relative
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
-            return InputError(f"{path} is a symbolic link; polymask follows none below DEST, remove it")
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
-            return InputError(f"{path} is in the way: it is not of the kind that goes there")
+            return InputError(
+                f"{path} is a symbolic link, and polymask follows none below DEST", advice="remove the link"
+            )
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENXIO):
+            return InputError(
+                f"{path} is in the way: it is not of the kind that goes there", advice="move it away"
+            )
         return disk_error(error, path)
 
     def close(self) -> None:
