@@ -105,7 +105,8 @@ def png_file(
     `text` is a keyword of at most 79 letters and its text, both Latin-1.
     """
     texts = [_chunk(b"tEXt", "\0".join(text).encode("latin-1"))] if text else []
-    return b"".join([_opening(frame, kind, palette), *texts, *_data(stream), _END])
+    data = (part for chunk in _data(stream) for part in chunk)  # joined once, as it may be large
+    return b"".join([_opening(frame, kind, palette), *texts, *data, _END])
 
 
 @lru_cache(1024)
@@ -116,15 +117,19 @@ def _opening(frame: Frame, kind: tuple[int, int], palette: bytes) -> bytes:
     return b"".join([SIGNATURE, header, _chunk(b"PLTE", palette) if palette else b""])
 
 
-def _data(stream: bytes | memoryview) -> Iterator[bytes]:
-    for at in range(0, len(stream), _MOST):
-        yield _chunk(b"IDAT", stream[at : at + _MOST])
+def _data(stream: bytes | memoryview) -> Iterator[tuple[bytes | memoryview, ...]]:
+    view = memoryview(stream)
+    for at in range(0, len(view), _MOST):
+        yield _parts(b"IDAT", view[at : at + _MOST])
 
 
-def _chunk(kind: bytes, data: bytes | memoryview) -> bytes:
-    return b"".join(
-        [struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))]
-    )
+def _parts(kind: bytes, data: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    """A chunk: length, kind, data and checksum."""
+    return struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return b"".join(_parts(kind, data))
 
 
 _END = _chunk(b"IEND", b"")

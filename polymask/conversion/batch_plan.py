@@ -1,11 +1,14 @@
 """Batches of images: whether a conversion paints many images at once, and what becomes of them."""
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
 import msgspec
 
 from polymask.conversion.options import ConvertOptions
 from polymask.formats import Annotations
 from polymask.layouts import LayoutOptions, layout_named
-from polymask.painting.batch import BatchPainter
+from polymask.painting.batch import BatchPainter, InstanceTable, PaintedBatch
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.manifest import Lines
 from polymask.tally import Tally
@@ -31,9 +34,13 @@ class Batch(msgspec.Struct):
             self.rows[name] = row
 
 
+Paint = Callable[[Sequence[int]], Iterator[PaintedBatch] | None]
+"""Paints many images at once; None where each must be painted by its record."""
+
+
 def painter_of(
     annotations: Annotations, labels: LabelChoice, layout_options: LayoutOptions, options: ConvertOptions
-) -> BatchPainter | None:
+) -> Paint | None:
     """The painter of many images at once, or None if that would not equal painting each by its record.
 
     A painter is possible if the annotations have a table, all their labels are painted, images keep their
@@ -42,10 +49,25 @@ def painter_of(
     """
     encoding_of = getattr(layout_named(options.to), "encoding", None)
     encoding = encoding_of(layout_options) if encoding_of else None
-    rules, table = options.rules(), annotations.table
     needs_records = options.size or options.is_reshaped or options.copy_images or options.crowd == "void"
+    rules = options.rules()
     paints_all = all(map(labels.is_painted, annotations.used))
-    if table is None or encoding is None or needs_records or not paints_all or not BatchPainter.takes(rules):
+    if encoding is None or needs_records or not paints_all or not BatchPainter.takes(rules):
         return None
     most_pairs = options.limits.max_conflict_pairs
-    return BatchPainter(table, labels.label_map, rules, encoding=encoding, most_pairs=most_pairs)
+    painter = partial(
+        BatchPainter, label_map=labels.label_map, rules=rules, encoding=encoding, most_pairs=most_pairs
+    )
+    if annotations.table is not None:
+        return painter(annotations.table).paint
+    return partial(_paint_parts, annotations.table_of, painter) if annotations.table_of else None
+
+
+def _paint_parts(
+    table_of: Callable[[Sequence[int]], InstanceTable | None],
+    painter: Callable[[InstanceTable], BatchPainter],
+    indices: Sequence[int],
+) -> Iterator[PaintedBatch] | None:
+    """Paint images by a table of their own."""
+    table = table_of(indices)
+    return painter(table).paint(range(len(indices)), indices) if table else None

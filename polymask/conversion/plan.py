@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import msgspec
 from msgspec.structs import replace
 
-from polymask.conversion.batch_plan import painter_of
+from polymask.conversion.batch_plan import Paint, painter_of
 from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.state import DestState
@@ -30,7 +30,6 @@ from polymask.layouts import Layout, LayoutOptions, layout_named
 from polymask.layouts.common.kept_splits import with_kept_splits
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
-from polymask.painting.batch import BatchPainter
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized, scaled
@@ -46,7 +45,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `source` is the place where other processes can open the annotations, or None if only this process has
     them. `indices` are the chosen images, as indices of `annotations.names`; `skipped` is reported as left
     out. With `deletes`, polygons that the masks hold are deleted from the source; `source_sha256` is then the
-    digest of its file. `painter`, if any, paints many images at once.
+    digest of its file. `paint`, if any, paints many images at once.
     """
 
     source: Location | None
@@ -61,7 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     sink: FolderSink
     deletes: bool
     source_sha256: str = ""
-    painter: BatchPainter | None = None
+    paint: Paint | None = None
 
     @property
     def layout(self) -> Layout:
@@ -190,7 +189,7 @@ def _draft(source: str | Location | Annotations, dest: str | Location, options: 
         check=plan_dest(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, options, keep_sources=deletes),
         deletes=deletes,
-        painter=None if deletes else painter_of(annotations, labels, layout_options, options),
+        paint=None if deletes else painter_of(annotations, labels, layout_options, options),
     )
 
 

@@ -120,10 +120,11 @@ def _report(plan: Plan, tally: Tally) -> Report:
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
     """Convert some images of a plan; the outcome of an image records its failure."""
     batch = Batch()
-    if plan.painter is None:
+    batches = plan.paint(indices) if plan.paint else None
+    if batches is None:
         _convert_each(plan, indices, batch)
         return batch
-    for painted in plan.painter.paint(indices):
+    for painted in batches:
         keep_painted(plan, painted, batch, convert_each=_convert_each)
     return batch
 

@@ -88,4 +88,5 @@ def _without(annotations: Annotations, missing: Sequence[Skipped]) -> Annotation
         used={label: count for label, count in annotations.used.items() if label not in names},
         skipped=(*annotations.skipped, *missing),
         table=None,
+        table_of=None,
     )

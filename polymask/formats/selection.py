@@ -103,6 +103,7 @@ def limited(
         original=original and (lambda index: original(indices[index])),
         without=None,
         table=None,
+        table_of=None,
     )
 
 

@@ -51,15 +51,42 @@ typedef struct {
     Rle rle;
     Spans spans;
     Bytes statement, numbers;
+    int clipped; /* only the rows from `top` to `bottom` are drawn */
+    int32_t top, bottom;
 } Pen;
+
+static void free_words(Pen *p) {
+    PyMem_RawFree(p->statement.at);
+    PyMem_RawFree(p->numbers.at);
+    p->statement = p->numbers = (Bytes){0};
+}
 
 static void free_pen(Pen *p) {
     release(&p->work);
     PyMem_RawFree(p->points.at);
     PyMem_RawFree(p->rle.counts.at);
     PyMem_RawFree(p->spans.at);
-    PyMem_RawFree(p->statement.at);
-    PyMem_RawFree(p->numbers.at);
+    free_words(p);
+}
+
+/* The edges in the pen's rows. */
+static Py_ssize_t clip_edges(const Pen *p, Edge *edges, Py_ssize_t n) {
+    Py_ssize_t kept = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Edge e = edges[i];
+        if (e.top < p->top) e.top = p->top;
+        if (e.bottom > p->bottom) e.bottom = p->bottom;
+        if (e.top < e.bottom) edges[kept++] = e;
+    }
+    return kept;
+}
+
+/* The spans from `begin` on that are in the pen's rows. */
+static void clip_spans(Pen *p, Py_ssize_t begin) {
+    Py_ssize_t kept = begin;
+    for (Py_ssize_t i = begin; i < p->spans.size; i++)
+        if (p->spans.at[i].row >= p->top && p->spans.at[i].row < p->bottom) p->spans.at[kept++] = p->spans.at[i];
+    p->spans.size = kept;
 }
 
 static Outcome draw_ring(Pen *p, const double *points, Py_ssize_t n, int32_t height, int32_t width) {
@@ -67,7 +94,8 @@ static Outcome draw_ring(Pen *p, const double *points, Py_ssize_t n, int32_t hei
     if (!edges || add_word(&p->statement, "[") || add_whole(&p->statement, n) || add_word(&p->statement, "]") ||
         add_little(&p->numbers, points, 2 * (size_t)n))
         return NO_MEMORY;
-    return polygon_spans(edges, ring_edges(edges, points, n, height), width, &p->work, &p->spans);
+    Py_ssize_t crossed = ring_edges(edges, points, n, height);
+    return polygon_spans(edges, p->clipped ? clip_edges(p, edges, crossed) : crossed, width, &p->work, &p->spans);
 }
 
 /* The union of rings. */
@@ -97,7 +125,10 @@ static Outcome draw_runs(Pen *p, const char *at, int depth, int32_t height, int3
         add_word(s, ",") || add_whole(s, width) || add_word(s, "]}") ||
         add_little(&p->numbers, r->counts.at, (size_t)r->n))
         return NO_MEMORY;
-    return add_run_spans(r->counts.at, r->n, height, &p->work, &p->spans);
+    Py_ssize_t begin = p->spans.size;
+    Outcome outcome = add_run_spans(r->counts.at, r->n, height, &p->work, &p->spans);
+    if (p->clipped) clip_spans(p, begin);
+    return outcome;
 }
 
 /* The spans of an annotation of a label, behind those that are there, and what it says. */

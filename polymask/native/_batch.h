@@ -3,97 +3,30 @@
  * No Python object is made or touched on the way, and the GIL is not held. An image of which anything is not
  * certain is left to the way that goes annotation by annotation.
  */
-#include "_annotation.h"
+#include "_bands.h"
 
-typedef struct { int64_t image, value, pixels; } Count;
-typedef struct { int64_t image; Share share; } ImageShare;
-
-typedef struct {
-    const char *text;
-    const Annotation *row;
-    const int64_t *cuts, *frame, *value, *group, *order; /* where images' rows begin; height and width; rows' */
-    Py_ssize_t images, rows, n_labels;
-    Key *name, *label; /* images' names as JSON; labels by the rows' category */
-    int64_t most;
-    Pen pen;
-    Merge merge;
-    Shares shares;
-    Scratch own; /* an image's cuts, labels and groups */
-    Scanlines *png;
-    DigestRuns digest;
-    Bytes record, count, share;
-    uint8_t *done, *empty; /* by image, and by row */
-    int64_t *ends, *sums;  /* by image: where PNG, runs and record end; labeled and contested pixels */
-} Batch;
-
-static void free_batch(Batch *b) {
-    free_pen(&b->pen);
-    free_merge(&b->merge);
-    PyMem_RawFree(b->shares.at);
-    PyMem_RawFree(b->own.at);
-    if (b->png) free_scanlines(b->png);
-    PyMem_RawFree(b->png);
-    PyMem_RawFree(b->digest.at);
-    PyMem_RawFree(b->record.at);
-    PyMem_RawFree(b->count.at);
-    PyMem_RawFree(b->share.at);
-    PyMem_RawFree(b->name);
-    PyMem_RawFree(b->label);
+/* Runs that are complete go out, so that those of a large image are not held. */
+static int tell_runs(Batch *b, Py_ssize_t begin) {
+    PyEval_RestoreThread(b->thread);
+    PyObject *done = PyObject_CallFunction(b->tell, "ny#", b->image, (char *)b->digest.at + begin, b->digest.size - begin);
+    Py_XDECREF(done);
+    b->thread = PyEval_SaveThread();
+    b->digest.size = begin;
+    return done ? 0 : -1;
 }
 
-/* The spans of an image's rows; what the rows say goes to the pen. */
-static Outcome draw_image(Batch *b, Py_ssize_t i, int64_t *cut) {
-    Pen *p = &b->pen;
-    int32_t height = (int32_t)b->frame[2 * i], width = (int32_t)b->frame[2 * i + 1];
-    p->spans.size = p->statement.size = p->numbers.size = 0;
-    *cut++ = 0;
-    for (int64_t r = b->cuts[i]; r < b->cuts[i + 1]; r++) {
-        const Annotation *row = &b->row[r];
-        if (r > b->cuts[i] && add_word(&p->statement, ",")) return NO_MEMORY;
-        Outcome outcome = draw_annotation(p, b->text, row, &b->label[row->category], height, width);
-        if (outcome != DONE) return outcome;
-        *cut++ = p->spans.size;
-        b->empty[r] = cut[-1] == cut[-2];
-    }
-    return DONE;
-}
-
-/* What the digest of an image's record is taken of: name, frame, what the rows say, and their numbers. */
-static int add_record(Batch *b, Py_ssize_t i) {
-    Bytes *to = &b->record;
-    const Pen *p = &b->pen;
-    return add_word(to, "[") || add_raw(to, b->name[i].at, b->name[i].size) || add_word(to, ",[") ||
-           add_whole(to, b->frame[2 * i]) || add_word(to, ",") || add_whole(to, b->frame[2 * i + 1]) ||
-           add_word(to, "],[") || add_raw(to, p->statement.at, (size_t)p->statement.size) || add_word(to, "]]") ||
-           add_raw(to, p->numbers.at, (size_t)p->numbers.size);
-}
-
-/* The pixels of each value that the rows have, and who shares pixels. */
-static int add_counts(Batch *b, Py_ssize_t i) {
-    int64_t *pixels = b->merge.pixels;
-    for (int64_t r = b->cuts[i]; r < b->cuts[i + 1]; r++) {
-        Count count = {i, b->value[r], pixels[b->value[r]]};
-        pixels[b->value[r]] = 0;
-        if (count.pixels && add_raw(&b->count, &count, sizeof count)) return -1;
-    }
-    if (b->merge.void_ >= 0) pixels[b->merge.void_] = 0;
-    for (Py_ssize_t k = 0; k < b->shares.size; k++) {
-        ImageShare share = {i, b->shares.at[k]};
-        if (add_raw(&b->share, &share, sizeof share)) return -1;
-    }
-    b->sums[2 * i] = b->merge.labeled;
-    b->sums[2 * i + 1] = b->merge.contested;
-    return 0;
+/* A band of an image's painted spans goes to its PNG and to its digest. */
+static int tell_band(void *batch, Painted *band) {
+    Batch *b = batch;
+    const Py_ssize_t begin = b->image ? (Py_ssize_t)b->ends[3 * b->image - 2] : 0;
+    if (add_painted_rows(b->png, band) || digest_painted(band, b->png->width, b->png->background, &b->digest)) return -1;
+    return b->pen.clipped && b->digest.size > begin ? tell_runs(b, begin) : 0;
 }
 
 static Outcome merge_image(Batch *b, Py_ssize_t i, const int64_t *cuts, int64_t *group_of, int32_t *label) {
-    int64_t first = b->cuts[i], n = b->cuts[i + 1] - first;
-    Scene s = {b->pen.spans.at, cuts, b->order + first, b->value + first, label, (Py_ssize_t)n, (int32_t)b->frame[2 * i], NULL, NULL};
-    Py_ssize_t labels = number_labels(b->group + first, (Py_ssize_t)n, label, group_of);
-    if (labels < 0) return NO_MEMORY;
-    if (b->pen.spans.size > INT32_MAX / 2) return UNDECIDED;
-    begin_merge(&b->merge);
-    begin_shares(&b->shares);
+    Scene s;
+    Py_ssize_t labels = begin_scene(b, i, cuts, group_of, label, &s);
+    if (labels < 0 || add_record(b, i)) return NO_MEMORY;
     return merged(&s, b->pen.spans.size, labels, group_of, b->most, &b->merge, &b->shares);
 }
 
@@ -102,20 +35,23 @@ static Outcome paint_image(Batch *b, Py_ssize_t i) {
     if (height >= INT32_MAX || width >= INT32_MAX || LONGEST_RUN / height < width) return UNDECIDED;
     size_t n = (size_t)(b->cuts[i + 1] - b->cuts[i]);
     int64_t *cuts = scratch(&b->own, (n + 1) * (2 * sizeof *cuts + sizeof(int32_t)));
-    if (!cuts) return NO_MEMORY;
+    begin_digest(&b->digest);
+    if (!cuts || begin_stream(b->png, height, width)) return NO_MEMORY;
     Outcome outcome = draw_image(b, i, cuts);
-    if (outcome == DONE) outcome = merge_image(b, i, cuts, cuts + n + 1, (int32_t *)(cuts + 2 * (n + 1)));
     if (outcome != DONE) return outcome;
-    begin_stream(b->png, height, width);
-    b->digest.length = 0;
-    if (add_all(b->png, &b->merge.out) || add_record(b, i) || add_counts(b, i) ||
-        digest_painted(&b->merge.out, height, width, b->png->background, &b->digest))
-        return NO_MEMORY;
-    return DONE;
+    int64_t *group_of = cuts + n + 1;
+    int32_t *label = (int32_t *)(group_of + n + 1);
+    int by_bands = b->pen.spans.size > HELD;
+    outcome = by_bands ? paint_by_bands(b, i, cuts, group_of, label) : merge_image(b, i, cuts, group_of, label);
+    if (outcome != DONE) return outcome;
+    int failed = end_stream(b->png) || end_digest(&b->digest, height * width, b->png->background) || add_counts(b, i);
+    return failed ? NO_MEMORY : DONE;
 }
 
 static int paint_images(Batch *b) {
     for (Py_ssize_t i = 0; i < b->images; i++) {
+        const Py_ssize_t png = b->png->out.size, digest = b->digest.size, record = b->record.size;
+        b->image = i;
         Outcome outcome = paint_image(b, i);
         if (outcome == NO_MEMORY) return -1;
         b->done[i] = outcome == DONE;
@@ -123,8 +59,12 @@ static int paint_images(Batch *b) {
             int64_t *pixels = b->merge.pixels;
             b->merge.pixels = NULL;
             free_merge(&b->merge);
-            b->merge = (Merge){.background = b->merge.background, .void_ = b->merge.void_, .owned = b->merge.owned};
+            b->merge = (Merge){.background = b->merge.background, .void_ = b->merge.void_, .owned = b->merge.owned,
+                               .take = tell_band, .to = b};
             b->merge.pixels = memset(pixels, 0, 65536 * sizeof *pixels);
+            abandon_stream(b->png, png);
+            b->digest.size = digest;
+            b->record.size = record;
         }
         b->ends[3 * i] = b->png->out.size;
         b->ends[3 * i + 1] = b->digest.size;

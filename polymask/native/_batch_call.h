@@ -3,6 +3,14 @@
 
 static PyObject *bytes_of(const void *at, Py_ssize_t size) { return PyBytes_FromStringAndSize(size ? at : "", size); }
 
+/* The bytes at a place, which is free from then on: of a large image, memory must not hold all of them twice. */
+static PyObject *moved(uint8_t **at, Py_ssize_t size) {
+    PyObject *bytes = bytes_of(*at, size);
+    PyMem_RawFree(*at);
+    *at = NULL;
+    return bytes;
+}
+
 /* The room for what is told of each image and row, as bytes objects. */
 static int batch_room(Batch *b, PyObject **out) {
     const Py_ssize_t sizes[] = {b->images, b->rows, 24 * b->images, 16 * b->images};
@@ -27,25 +35,29 @@ static PyObject *painted_batch(Batch *b, int pixel) {
     if (!batch_room(b, out)) {
         b->png->pixel = pixel;
         b->png->background = (uint16_t)b->merge.background;
-        Py_BEGIN_ALLOW_THREADS
+        b->merge.take = tell_band;
+        b->merge.to = b;
+        b->thread = PyEval_SaveThread();
         failed = paint_images(b);
-        Py_END_ALLOW_THREADS
+        PyEval_RestoreThread(b->thread);
         free_pen(&b->pen); /* before what goes out is copied: a single image may have many spans */
         free_merge(&b->merge);
         b->pen = (Pen){0};
         b->merge = (Merge){0};
-        if (failed) PyErr_NoMemory();
-        else
-            result = Py_BuildValue("(OOOONNNNN)", out[0], out[1], out[2], out[3], bytes_of(b->png->out.at, b->png->out.size),
-                                   bytes_of(b->digest.at, b->digest.size), bytes_of(b->record.at, b->record.size),
-                                   bytes_of(b->count.at, b->count.size), bytes_of(b->share.at, b->share.size));
+        if (failed && !PyErr_Occurred()) PyErr_NoMemory();
+        if (!failed) {
+            PyObject *png = moved(&b->png->out.at, b->png->out.size), *digest = moved(&b->digest.at, b->digest.size);
+            result = Py_BuildValue("(OOOONNNNN)", out[0], out[1], out[2], out[3], png, digest,
+                                   moved(&b->record.at, b->record.size), moved(&b->count.at, b->count.size),
+                                   moved(&b->share.at, b->share.size));
+        }
     }
     for (int i = 0; i < 4; i++) Py_XDECREF(out[i]);
     return result;
 }
 
 /* batch(text, rows, cuts, frames, names, labels, values, groups, order, background, void or -1, whether contested
- * pixels have owners, most shares, bytes of a pixel)
+ * pixels have owners, most shares, bytes of a pixel, what is called with a large image's number and some of its runs)
  * -> (done by image, empty by row, ends by image, sums by image, PNG streams, runs, records, counts, shares) */
 static PyObject *py_batch(PyObject *Py_UNUSED(self), PyObject *args) {
     PyObject *text, *o[6], *names, *labels, *result = NULL;
@@ -53,8 +65,9 @@ static PyObject *py_batch(PyObject *Py_UNUSED(self), PyObject *args) {
     Py_ssize_t n[6], background, void_, most, n_names = 0;
     int pixel;
     Batch b = {0};
-    if (!PyArg_ParseTuple(args, "O!OOOO!O!OOOnnpni", &PyBytes_Type, &text, &o[0], &o[1], &o[2], &PyTuple_Type, &names,
-                          &PyTuple_Type, &labels, &o[3], &o[4], &o[5], &background, &void_, &b.merge.owned, &most, &pixel))
+    if (!PyArg_ParseTuple(args, "O!OOOO!O!OOOnnpniO", &PyBytes_Type, &text, &o[0], &o[1], &o[2], &PyTuple_Type, &names,
+                          &PyTuple_Type, &labels, &o[3], &o[4], &o[5], &background, &void_, &b.merge.owned, &most, &pixel,
+                          &b.tell))
         return NULL;
     b.text = PyBytes_AS_STRING(text);
     b.merge.background = background < 0 || background > 65535 ? -1 : (int32_t)background;

@@ -189,7 +189,7 @@ static PyMethodDef methods[] = {
     {"plain", py_plain, METH_O, "plain(text) -> whether it is a list of plain rings"},
     {"coco", py_coco, METH_VARARGS, "coco(text, depth) -> (rows, images, annotations, categories), or None"},
     {"batch", py_batch, METH_VARARGS,
-     "batch(text, rows, cuts, frames, names, labels, values, groups, order, background, void, owned, most shares, depth)"},
+     "batch(text, rows, cuts, frames, names, labels, values, groups, order, background, void, owned, most shares, depth, tell)"},
     {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped, deepest)"},
     {NULL, NULL, 0, NULL},
 };

@@ -75,13 +75,17 @@ static PyObject *painted_arrays(const Painted *p) {
     return Py_BuildValue("(y#y#y#y#)", (char *)p->row, n, (char *)p->start, n, (char *)p->stop, n, (char *)p->value, n / 2);
 }
 
+/* Make ready for the claims of so many labels. */
+static int begin_claims(Merge *m, Py_ssize_t labels, Py_ssize_t most) {
+    m->claiming.most_work = most < INT64_MAX / COUNTED ? COUNTED * (int64_t)most : INT64_MAX;
+    return labels >= m->claiming.labels ? label_room(&m->claiming, labels) : 0;
+}
+
 static Outcome merged(const Scene *s, Py_ssize_t total, Py_ssize_t labels, const int64_t *group_of, Py_ssize_t most,
                       Merge *m, Shares *shares) {
-    Claiming *c = &m->claiming;
-    c->most_work = most < INT64_MAX / COUNTED ? COUNTED * (int64_t)most : INT64_MAX;
-    if (labels >= c->labels && label_room(c, labels)) return NO_MEMORY;
+    if (begin_claims(m, labels, most)) return NO_MEMORY;
     Outcome outcome = merge_spans(s, total, m);
-    return outcome == DONE ? share_pairs(c, group_of, most, shares) : outcome;
+    return outcome == DONE ? share_pairs(&m->claiming, group_of, most, shares) : outcome;
 }
 
 static PyObject *merge_result(const Merge *m, const Shares *shares, Py_ssize_t values) {

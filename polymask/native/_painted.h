@@ -43,10 +43,9 @@ static PyObject *py_scanlines(PyObject *Py_UNUSED(self), PyObject *args) {
         if (there && frame_fits(height, width) && height && width && s->pixel > 0 && s->pixel <= (s->table ? 4 : 2) &&
             background >= 0 && background < values && painted_fits(&p, height, width, values)) {
             s->background = (uint16_t)background;
-            begin_stream(s, height, width);
             int failed;
             Py_BEGIN_ALLOW_THREADS
-            failed = add_all(s, &p);
+            failed = begin_stream(s, height, width) || add_painted_rows(s, &p) || end_stream(s);
             Py_END_ALLOW_THREADS
             result = failed ? PyErr_NoMemory() : PyBytes_FromStringAndSize((char *)s->out.at, s->out.size);
         } else {
@@ -61,7 +60,8 @@ static PyObject *py_scanlines(PyObject *Py_UNUSED(self), PyObject *args) {
 
 #define LONGEST_RUN ((INT64_C(1) << 48) - 1)
 
-typedef struct { uint8_t *at; Py_ssize_t size, room; uint64_t value; int64_t length; } DigestRuns;
+/* `pixels` are those that were told so far. */
+typedef struct { uint8_t *at; Py_ssize_t size, room; uint64_t value; int64_t length, pixels; } DigestRuns;
 
 static int end_run(DigestRuns *d) {
     if (!d->length) return 0;
@@ -86,15 +86,24 @@ static int add_digested(DigestRuns *d, uint64_t value, int64_t pixels) {
     return 0;
 }
 
-static int digest_painted(const Painted *p, int64_t height, int64_t width, uint64_t background, DigestRuns *d) {
-    int64_t at = 0;
+static void begin_digest(DigestRuns *d) { d->length = d->pixels = 0; }
+
+/* Painted spans, behind those that are there. */
+static int digest_painted(const Painted *p, int64_t width, uint64_t background, DigestRuns *d) {
+    int64_t at = d->pixels;
     for (Py_ssize_t i = 0; i < p->size; i++) {
         int64_t line = p->row[i] * width, start = line + p->start[i];
         if (start > at && add_digested(d, background, start - at)) return -1;
         if (add_digested(d, p->value[i], p->stop[i] - p->start[i])) return -1;
         at = line + p->stop[i];
     }
-    if (at < height * width && add_digested(d, background, height * width - at)) return -1;
+    d->pixels = at;
+    return 0;
+}
+
+/* The rest of the frame's pixels, which are background. */
+static int end_digest(DigestRuns *d, int64_t pixels, uint64_t background) {
+    if (d->pixels < pixels && add_digested(d, background, pixels - d->pixels)) return -1;
     return end_run(d);
 }
 
@@ -116,7 +125,7 @@ static PyObject *py_painted_runs(PyObject *Py_UNUSED(self), PyObject *args) {
         background >= 0 && background <= 65535 && painted_fits(&p, height, width, 65536)) {
         int failed;
         Py_BEGIN_ALLOW_THREADS
-        failed = digest_painted(&p, height, width, (uint64_t)background, &d);
+        failed = digest_painted(&p, width, (uint64_t)background, &d) || end_digest(&d, height * width, (uint64_t)background);
         Py_END_ALLOW_THREADS
         result = digest_result(&d, failed);
     } else {

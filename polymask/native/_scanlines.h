@@ -19,7 +19,7 @@ typedef struct { int32_t *stop; uint16_t *value; Py_ssize_t size, room; } Row;
 typedef struct { uint64_t a, b; } Adler;
 
 typedef struct {
-    int64_t height, stride;
+    int64_t height, stride, row; /* `row` is the next one */
     int32_t width;
     int pixel;              /* bytes of one */
     const uint8_t *table;   /* the bytes of each value's pixel; NULL where the value itself is told */
@@ -220,7 +220,7 @@ static int fill_row(Scanlines *s, const Painted *p, Py_ssize_t first, Py_ssize_t
 }
 
 /* Begin the stream of another frame, behind those that are there. */
-static void begin_stream(Scanlines *s, int64_t height, int64_t width) {
+static int begin_stream(Scanlines *s, int64_t height, int64_t width) {
     s->height = height;
     s->width = (int32_t)width;
     s->stride = 1 + width * s->pixel;
@@ -228,35 +228,52 @@ static void begin_stream(Scanlines *s, int64_t height, int64_t width) {
     s->sum = (Adler){1, 0};
     const uint32_t distances[KINDS] = {1, (uint32_t)s->pixel, s->copies ? (uint32_t)s->stride : 1, FOUR};
     memcpy(s->block.distance, distances, sizeof distances);
-    s->pieces = s->above.size = 0;
-}
-
-/* All rows, and the checksum behind them. */
-static int add_all(Scanlines *s, const Painted *p) {
+    s->pieces = s->row = s->above.size = 0;
     if (bits_room(&s->out, 2)) return -1;
     s->out.at[s->out.size++] = 0x78; /* RFC 1950: DEFLATE, a window of 32,768 bytes */
     s->out.at[s->out.size++] = 0x01;
-    int64_t row = 0;
+    return 0;
+}
+
+/* Rows without spans, down to one. */
+static int add_blank(Scanlines *s, int64_t row) {
+    if (row <= s->row) return 0;
+    if (fill_row(s, NULL, 0, 0)) return -1;
+    add_row(s, row - s->row);
+    s->row = row;
+    return 0;
+}
+
+/* Rows of painted spans, below those that are there, and the rows without any between them. */
+static int add_painted_rows(Scanlines *s, const Painted *p) {
     for (Py_ssize_t i = 0, end; i < p->size && !s->failed; i = end) {
         for (end = i + 1; end < p->size && p->row[end] == p->row[i]; end++) {}
-        if (p->row[i] > row) {
-            if (fill_row(s, p, i, 0)) return -1;
-            add_row(s, p->row[i] - row);
-        }
-        if (fill_row(s, p, i, end - i)) return -1;
+        if (add_blank(s, p->row[i]) || fill_row(s, p, i, end - i)) return -1;
         add_row(s, 1);
-        row = (int64_t)p->row[i] + 1;
+        s->row++;
     }
-    if (row < s->height) {
-        if (fill_row(s, p, 0, 0)) return -1;
-        add_row(s, s->height - row);
-    }
+    return 0;
+}
+
+/* The rest of the rows, and the checksum behind them. */
+static int end_stream(Scanlines *s) {
+    if (add_blank(s, s->height)) return -1;
     flush(s);
     if (s->failed || put_block(&s->out, &s->block, 1) || bits_room(&s->out, 8)) return -1;
     close_byte(&s->out);
     uint32_t sum = (uint32_t)(s->sum.b << 16 | s->sum.a);
     for (int shift = 24; shift >= 0; shift -= 8) s->out.at[s->out.size++] = (uint8_t)(sum >> shift);
     return 0;
+}
+
+/* Leave out what was told since the stream began, at so many bytes. */
+static void abandon_stream(Scanlines *s, Py_ssize_t size) {
+    PyMem_RawFree(s->block.unit);
+    s->block = (Block){0};
+    s->pending = NOTHING;
+    s->out.size = size;
+    s->out.hold = 0;
+    s->out.held = 0;
 }
 
 static void free_scanlines(Scanlines *s) {

@@ -24,6 +24,8 @@ typedef struct {
     int owned;                  /* whether contested pixels have owners */
     Claiming claiming;
     Painted out;
+    int (*take)(void *to, Painted *out); /* takes the painted spans of a band of rows, if it is there */
+    void *to;
     Scratch held, sorted, places;
     int64_t labeled, contested, *pixels;
 } Merge;
@@ -214,7 +216,11 @@ static Outcome sweep_all(Merge *m, const Held *held, Py_ssize_t total) {
 
 static Outcome merge_band(const Scene *s, Py_ssize_t total, Merge *m) {
     const Held *held = held_by_row(s, total, &m->held, &m->sorted, &m->places);
-    return held ? sweep_all(m, held, total) : NO_MEMORY;
+    Outcome outcome = held ? sweep_all(m, held, total) : NO_MEMORY;
+    if (outcome != DONE || !m->take) return outcome;
+    if (m->take(m->to, &m->out)) return NO_MEMORY;
+    m->out.size = 0;
+    return DONE;
 }
 
 #define BAND (1 << 20) /* spans of a band of rows, about, where there are many: each takes 20 to 40 bytes more */

@@ -24,7 +24,7 @@ from polymask.native import compiled
 from polymask.painting.accounted import BACKGROUND, VOID
 from polymask.painting.rules import Rules
 from polymask.raster import overlaps
-from polymask.raster.mask_digest import sha256_of_runs
+from polymask.raster.mask_digest import RunDigests
 from polymask.raster.spans import Int64, flat_indices
 
 IMAGES = 64  # the most images that a call paints
@@ -94,10 +94,13 @@ class BatchPainter:
         """For each row, the bytes of text of all rows before it."""
         return np.concatenate([[0], np.cumsum(self.table.rows[:, TO] - self.table.rows[:, FROM])])
 
-    def paint(self, indices: Sequence[int]) -> Iterator["PaintedBatch"]:
-        """Paint the images, in order, as many in a call as the limits of a call allow."""
+    def paint(self, indices: Sequence[int], numbers: Sequence[int] | None = None) -> Iterator["PaintedBatch"]:
+        """Paint images of the table, in order, as many in a call as its limits allow.
+
+        `numbers` are the images' indices in their source, where these differ from those in the table.
+        """
         for part in self._parts(np.array(indices, np.int64)):
-            yield self._painted(part)
+            yield self._painted(part, numbers)
 
     def _parts(self, indices: Int64) -> Iterator[Int64]:
         table = self.table
@@ -112,7 +115,7 @@ class BatchPainter:
         if begin < len(indices):
             yield indices[begin:]
 
-    def _painted(self, indices: Int64) -> "PaintedBatch":
+    def _painted(self, indices: Int64, numbers: Sequence[int] | None) -> "PaintedBatch":
         table, void = self.table, self.label_map.void
         first, stop = table.cuts[indices], table.cuts[indices + 1]
         rows = table.rows[flat_indices(first, stop)]
@@ -138,8 +141,10 @@ class BatchPainter:
             self.rules.overlap != "void",
             self.most_pairs,
             self.encoding.depth // 8,
+            (digests := RunDigests(frames.tolist())).add,
         )
-        return PaintedBatch(indices.tolist(), names, frames.tolist(), cuts, values, output, self)
+        sources = [numbers[index] if numbers else index for index in indices.tolist()]
+        return PaintedBatch(sources, names, digests, cuts, values, output, self)
 
     def _order(self, cuts: Int64) -> Int64:
         """The rows of each image, numbered from 0, the last on top."""
@@ -179,14 +184,14 @@ class PaintedBatch:
         self,
         indices: Sequence[int],
         names: Sequence[str],
-        frames: Sequence[Sequence[int]],
+        digests: RunDigests,
         cuts: Int64,
         values: Int64,
         output: Sequence[bytes],
         painter: BatchPainter,
     ) -> None:
         self.indices, self.names, self.cuts, self.values = indices, names, cuts, values
-        self.frames, self.painter = frames, painter
+        self.digests, self.painter = digests, painter
         self.is_painted = output[0]
         self.empty = np.frombuffer(output[1], bool)
         self._ends = [(0, 0, 0), *_table(output[2], 3).tolist()]
@@ -197,13 +202,13 @@ class PaintedBatch:
     def image(self, at: int) -> PaintedImage:
         """An image that the call painted."""
         (png, runs, record), (png_end, runs_end, record_end) = self._ends[at], self._ends[at + 1]
-        height, width = self.frames[at]
+        height, width = self.digests.frames[at]
         frame = height, width
         return PaintedImage(
             self.names[at],
             frame,
             self.painter.encoding.file(frame, self._png[png:png_end]),
-            sha256_of_runs(frame, self._runs[runs:runs_end]),
+            self.digests.sha256(at, self._runs[runs:runs_end]),
             sha256(self._records[record:record_end]).hexdigest(),
         )
 

@@ -4,6 +4,7 @@ Two masks have the same digest if and only if they have the same frame and the s
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,36 @@ def sha256_of_runs(frame: Frame, runs: bytes | memoryview) -> str:
     digest = hashlib.sha256(b"%d %d\n" % frame)
     digest.update(runs)
     return digest.hexdigest()
+
+
+class RunDigests:
+    """The digests of masks of (height, width) `frames`, whose runs may come in parts; see `sha256_of_runs`.
+
+    Examples:
+        >>> digests = RunDigests([(1, 2)])
+        >>> digests.add(0, b"12345678")
+        >>> digests.sha256(0, b"12345678") == sha256_of_runs((1, 2), b"1234567812345678")
+        True
+    """
+
+    def __init__(self, frames: Sequence[Sequence[int]]) -> None:
+        self.frames = frames
+        self._begun: dict[int, hashlib._Hash] = {}
+
+    def add(self, number: int, runs: bytes) -> None:
+        """Add some of the runs of a mask, which are not the last ones."""
+        if number not in self._begun:
+            self._begun[number] = hashlib.sha256(b"%d %d\n" % tuple(self.frames[number]))
+        self._begun[number].update(runs)
+
+    def sha256(self, number: int, runs: bytes | memoryview) -> str:
+        """The digest of a mask, from the runs that were not added yet."""
+        if number not in self._begun:
+            height, width = self.frames[number]
+            return sha256_of_runs((height, width), runs)
+        digest = self._begun[number].copy()
+        digest.update(runs)
+        return digest.hexdigest()
 
 
 def runs_of_painted(painted: PaintedSpans) -> bytes:

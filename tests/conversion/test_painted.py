@@ -48,7 +48,7 @@ def same(source: Path, folder: Path, **options: Any) -> dict[str, bytes]:
 def is_painted_at_once(source: Path, **options: Any) -> bool:
     """Whether a run has somebody who paints many images at once."""
     with TemporaryDirectory() as dest:
-        return make_plan(source, dest, ConvertOptions(**options)).painter is not None
+        return make_plan(source, dest, ConvertOptions(**options)).paint is not None
 
 
 _coordinate = st.one_of(

@@ -27,6 +27,7 @@ from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.nesting import Nesting
 from polymask.formats.parsing.outline import outline_of
 from polymask.formats.reading import content
+from polymask.painting.batch import CROWD, FROM, ID, KIND, LABEL, TO
 from tests.benchmarks.generator import write_coco
 from tests.conftest import coco, square
 from tests.formats.test_coco import GOOD, REFUSED, RLE, annotation
@@ -349,3 +350,41 @@ def test_the_outline_of_a_file(tmp_path: Path, by_parts: None) -> None:
     assert [found.lists[0].text(i, i + 1).strip() for i in range(3)] == [b"1", b"[2, 3]", b'"x,y"']
     assert np.array_equal(found.lists[0].marks, [6, 8, 16, 23])
     assert index_store.cache_folder().name == "indexes"
+
+
+def test_tables_of_some_images_hold_what_a_scan_of_the_file_holds(
+    generated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of some images of a large file has their rows of the whole file's table, in any order."""
+    whole = open_annotations(generated).table
+    monkeypatch.setattr(content, "LARGE", 0)
+    large = open_annotations(generated)
+    assert large.table_of is not None
+    if whole is None:  # the numpy kernel scans nothing
+        assert large.table_of([0]) is None
+        return
+    indices = [3, 0, 2]
+    part = large.table_of(indices)
+    assert part is not None
+    assert part.names == [whole.names[index] for index in indices]
+    for place, index in enumerate(indices):
+        rows, expected = (
+            [
+                (table.labels[row[LABEL]], *row[[ID, CROWD, KIND]].tolist(), table.text[row[FROM] : row[TO]])
+                for row in table.rows[table.cuts[image] : table.cuts[image + 1]]
+            ]
+            for table, image in ((part, place), (whole, index))
+        )
+        assert rows == expected
+        assert len(rows) > 0
+
+
+def test_a_file_that_changes_under_the_run_has_no_table(generated: Path, by_parts: None) -> None:
+    """Where a row belongs to another image than the index says, there is no table; the record tells of it."""
+    large = open_annotations(generated)
+    assert large.table_of is not None
+    data = generated.read_bytes()
+    generated.write_bytes(data.replace(b'"image_id": 1,', b'"image_id": 2,'))
+    assert large.table_of([1]) is None
+    with pytest.raises(PolymaskError, match="changed"):
+        large.decode(1)

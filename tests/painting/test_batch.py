@@ -11,7 +11,10 @@ from polymask import LabelMap, native
 from polymask.codecs.painted_png import Encoding
 from polymask.formats import open_annotations
 from polymask.painting import batch
+from polymask.painting.painting import Painting
 from polymask.painting.rules import Rules
+from polymask.provenance.digest import record_sha256
+from polymask.raster.mask_digest import mask_sha256
 
 pytestmark = pytest.mark.skipif(native.compiled is None, reason="the compiled kernel paints many at once")
 Options = dict[str, Any]
@@ -39,6 +42,7 @@ def call(**changes: Any) -> Any:
         "owned": True,
         "most": 9,
         "pixel": 1,
+        "tell": None,
     }
     module: Any = native.compiled
     return module.batch(*(arguments | changes).values())
@@ -116,3 +120,64 @@ def test_the_rows_of_an_image_are_numbered_from_its_first(coco_file: Callable[..
         most_pairs=9,
     )
     assert painter._order(ints(0, 2, 2, 5)).tolist() == [1, 0, 2, 1, 0]
+
+
+def test_an_image_that_is_declined_late_leaves_its_neighbors_as_they_are() -> None:
+    """Its labels share more pixels than may be counted: its PNG and runs were begun, and are left out."""
+    rows = np.array([[i, 0, 5, 0, batch.RINGS, 0, 15, 0, 0] for i in (0, 1, 1, 2)], np.int64)
+    several = {
+        "rows": rows,
+        "names": (b'"a"',) * 3,
+        "frames": ints(2, 3, 2, 3, 2, 3),
+        "cuts": ints(0, 1, 3, 4),
+    }
+    done, _, ends, _, *streams = call(
+        **several, values=ints(7, 7, 8, 7), groups=ints(0, 0, 1, 0), order=ints(0, 0, 1, 0), most=0
+    )
+    _, _, _, _, *alone = call()
+    assert list(done) == [1, 0, 1]
+    assert [stream[: len(part)] for stream, part in zip(streams[:3], alone, strict=False)] == alone[:3]
+    assert [stream[len(part) :] for stream, part in zip(streams[:3], alone, strict=False)] == alone[:3]
+    assert np.frombuffer(ends, np.int64).reshape(3, 3)[1].tolist() == [len(part) for part in alone[:3]]
+
+
+def test_an_image_told_band_by_band_has_the_file_and_the_digest_of_its_whole(
+    coco_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More spans than are held are drawn, merged and told a band of rows at a time, between small images."""
+    monkeypatch.setattr(batch, "WORK", 1 << 40)  # all images in one call
+    tall, small = 860_000, [[0, 0, 3, 0, 3, 3]]
+    parts = [[0, 5, 3, 5, 0, tall], [1, 7, 6, 7, 5, tall]]  # which overlap
+    shapes = [
+        [[1, 0, 6, tall - 9, 1, tall - 9]],
+        parts,
+        [[3, tall, 5, 9, 6, tall / 2]],
+        [[0, 9, 2, 9, 2, 11]],
+    ]
+    runs = {"size": [tall, 6], "counts": [tall - 4, 5, 2 * tall, 7, 3 * tall - 8]}
+    path = coco_file(
+        images=[
+            {"id": i, "file_name": f"{i}.jpg", "height": (tall if i == 1 else 4), "width": 6}
+            for i in range(3)
+        ],
+        annotations=[
+            {"id": i, "image_id": image, "category_id": (3, 7)[i % 2], "segmentation": shape}
+            for i, (image, shape) in enumerate(
+                [(0, small), *((1, shape) for shape in (*shapes, runs)), (2, small)]
+            )
+        ],
+    )
+    annotations = open_annotations(path)
+    labels, rules = LabelMap.from_names(["cat", "dog"]), Rules(overlap="void")
+    assert annotations.table is not None
+    painter = batch.BatchPainter(annotations.table, labels, rules, encoding=Encoding(), most_pairs=9)
+    (painted,) = painter.paint([0, 1, 2])
+    assert list(painted.is_painted) == [1, 1, 1]
+    for index in range(3):
+        record = annotations.decode(index)
+        whole, image = Painting(record, labels, rules), painted.image(index)
+        assert (len(whole.spans.table) > 2 << 20) == (index == 1)
+        assert image.png == Encoding().encode(whole.painted)
+        assert image.mask_sha256 == mask_sha256(whole.painted)
+        assert image.record_sha256 == record_sha256(record)
+        assert painted.sums[index].tolist() == [whole.labeled_pixels, whole.contested_pixels]

@@ -61,7 +61,7 @@ _annotation = msgspec.json.Decoder(Annotation)
 _scans: "WeakKeyDictionary[Content, Scan | None]" = WeakKeyDictionary()
 
 
-class _Uncertain(Exception):
+class Uncertain(Exception):
     """The file is not plain enough for the fast path: it must be read as a whole."""
 
 
@@ -87,11 +87,22 @@ def scanned(content: Content) -> Scan | None:
 
 
 def _scanned(content: Content) -> Scan | None:
-    depth = content.place.limits.max_depth
-    if compiled is None or depth < _LEAST_DEPTH or not content.is_json or content.is_list:
+    if not content.is_json or content.is_list:
         return None
-    result = compiled.coco(content.text, min(depth, _DEEPEST))
+    return _scan_of(content.text, content.place.limits.max_depth)
+
+
+def _scan_of(text: bytes, depth: int) -> Scan | None:
+    if compiled is None or depth < _LEAST_DEPTH:
+        return None
+    result = compiled.coco(text, min(depth, _DEEPEST))
     return Scan(*result) if result else None
+
+
+def rows_of(text: bytes, depth: int) -> Int64 | None:
+    """The (n, 9) rows of a file's annotations; None where anything in the file is doubtful."""
+    scan = _scan_of(text, depth)
+    return None if scan is None else np.frombuffer(scan.rows, np.int64).reshape(-1, WIDTH + 1).copy()
 
 
 def read(content: Content, options: ReadOptions) -> Annotations | None:
@@ -102,7 +113,7 @@ def read(content: Content, options: ReadOptions) -> Annotations | None:
     del _scans[content]  # frees memory: needed once
     try:
         return _Reading(content, options, scan).annotations()
-    except (_Uncertain, InputError, Malformed, OverflowError, msgspec.MsgspecError):
+    except (Uncertain, InputError, Malformed, OverflowError, msgspec.MsgspecError):
         return None
 
 
@@ -115,16 +126,16 @@ class _Reading:
         self.sizes = Sizes(content.place, content.name, options.images, options.limits)
         images = self._rows(scan.images, Image, "$.images")
         if not positions_of(images, self.refusals, options):
-            raise _Uncertain
+            raise Uncertain
         self.images = [image for _, image in images]
         self.frames = np.array([image.frame for image in self.images], np.int64).reshape(-1, 2)
         if (self.frames == UNSIZED).all(axis=1).any():
-            raise _Uncertain
+            raise Uncertain
         self.keys = category_names(self._rows(scan.categories, Category, "$.categories"), self.refusals)
         self.odd: dict[int, Annotation] = {}  # by place among the rows
         self._sort(np.frombuffer(scan.rows, np.int64).reshape(-1, WIDTH + 1))
         if self.loose.remarks:
-            raise _Uncertain
+            raise Uncertain
         self._check_sizes()
 
     def _rows(self, section: tuple[int, int], kind: type[T], where: str) -> list[tuple[int, T]]:
@@ -133,8 +144,8 @@ class _Reading:
 
     def _sort(self, rows: Int64) -> None:
         """Sort the rows by image, in file order within each; rows that paint nothing go to the ledger."""
-        place = _places([image.id for image in self.images], rows[:, IMAGE])
-        code = _places(list(self.keys), rows[:, LABEL])
+        place = places_of([image.id for image in self.images], rows[:, IMAGE])
+        code = places_of(list(self.keys), rows[:, LABEL])
         painted = np.ones(len(rows), bool)
         checked: dict[int, Annotation] = {}
         for number in np.flatnonzero(rows[:, KIND] == ODD).tolist():
@@ -161,7 +172,7 @@ class _Reading:
         return {image.id: image.frame for image in self.images}
 
     def _check_sizes(self) -> None:
-        """Raise `_Uncertain` where runs and image differ in size, or a limit may be exceeded."""
+        """Raise `Uncertain` where runs and image differ in size, or a limit may be exceeded."""
         rows, limits = self.rows, self.options.limits
         runs = rows[rows[:, KIND] == RUNS]
         odd = max((len(memoryview(annotation.segmentation)) for annotation in self.odd.values()), default=0)
@@ -171,7 +182,7 @@ class _Reading:
             or longest > limits.max_vertices  # a point takes more than one byte of text
             or np.diff(self.cuts).max(initial=0) > limits.max_instances
         ):
-            raise _Uncertain
+            raise Uncertain
 
     def annotations(self) -> Annotations:
         """The result of `whole.read`, and the table."""
@@ -246,16 +257,16 @@ class _Records(msgspec.Struct, frozen=True, eq=False):
         )
 
 
-def _places(ids: Sequence[Key], keys: Int64) -> Int64:
-    """The position of each key in `ids`; raises `_Uncertain` for a missing key, or an id that is no int."""
+def places_of(ids: Sequence[Key], keys: Int64) -> Int64:
+    """The position of each key in `ids`; raises `Uncertain` for a missing key, or an id that is no int."""
     if not all(isinstance(number, int) for number in ids):
-        raise _Uncertain
+        raise Uncertain
     known_ids = np.array(ids, np.int64)
     order = np.argsort(known_ids)
     places = np.searchsorted(known_ids[order], keys)
     if len(keys) and (not len(known_ids) or (places == len(known_ids)).any()):
-        raise _Uncertain
+        raise Uncertain
     places = order[places] if len(known_ids) else places
     if (known_ids[places] != keys).any():
-        raise _Uncertain
+        raise Uncertain
     return places

@@ -85,6 +85,8 @@ class Annotations:
         groups: The subset and the task of each image, where the source has them.
         named_by_labels: Whether the labels of `ReadOptions` name the source's classes or pixel values.
         table: The instances of all images in columns, equal to what `decode` returns.
+        table_of: Makes such a table of some images, of a source that is too large for one of all; None
+            where the images need their records.
         without: `without(data, removed)` returns the source file's bytes `data` without some instances;
             `removed` maps an image's index to positions among its record's instances.
     """
@@ -111,6 +113,7 @@ class Annotations:
     groups: Sequence[tuple[str, ...]] = ()
     named_by_labels: bool = False
     table: InstanceTable | None = None
+    table_of: Callable[[Sequence[int]], InstanceTable | None] | None = None
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 
     @property

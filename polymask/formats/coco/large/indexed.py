@@ -6,7 +6,7 @@ record's annotations are read again when it is decoded. The index is kept for la
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.large.columns import Columns, Images, Whole, parts_of, read_rows
 from polymask.formats.coco.large.index_cache import FileIndex, Stamp, is_stored, load, save
+from polymask.formats.coco.large.part_tables import table_of
 from polymask.formats.coco.loose import Loose, notes_of
 from polymask.formats.coco.rows import (
     NO_LIST,
@@ -44,6 +45,7 @@ from polymask.formats.reading.ids import as_text, by_text, record_id
 from polymask.formats.reading.refusals import Malformed, Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance
+from polymask.painting.batch import InstanceTable
 
 _HEAD = 100_000  # bytes of the annotations in which `segments_info` marks a panoptic file
 
@@ -92,6 +94,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         categories=tuple((name, category_id(key)) for key, name in stored.facts.categories),
         names=stored.facts.names,
         decode=index.record,
+        table_of=None if options.boxes else index.table,
         used=dict(stored.facts.used),
         skipped=stored.facts.skipped,
         ledger=stored.ledger,
@@ -131,6 +134,10 @@ class Index:
             with self.sizes.format_errors(name):
                 instances += instances_of(annotations, frame, self.names)
         return ImageRecord(record_id(key), name, frame, tuple(instances))
+
+    def table(self, indices: Sequence[int]) -> InstanceTable | None:
+        """The instances of some images in columns; None where they need their records."""
+        return table_of(self.stored, self.rows, self.names, indices, limits=self.limits)
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
         """The annotations at `numbers`, which belong to the image with the id `key`."""

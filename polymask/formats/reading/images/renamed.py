@@ -40,6 +40,7 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
         picture_file=picture_file,
         source_names=images.originals,
         table=None,  # it holds the former names
+        table_of=None,
         decode=Renamed(annotations.decode, images.names),
         notes=notes,
         unsupported=with_new_names(annotations.unsupported),

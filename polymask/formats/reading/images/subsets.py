@@ -148,6 +148,7 @@ def joined(
         ],
         without=None,
         table=None,
+        table_of=None,
     )
 
 
