@@ -6,7 +6,7 @@ has changed them since. Beside masks of deleted polygons, which cannot be painte
 that show polygons can be added.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from polymask.layouts import Drawn, picture_path
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, as_stored
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.image_names import stem
 from polymask.storage.manifest import file_and_part
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
@@ -66,6 +67,21 @@ def stale_files(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
                 advice="move it away, or choose another DEST",
             )
     return paths
+
+
+def refuse_lost_pictures(dest: Dest, names: Iterable[str], entries: Mapping[str, Entry]) -> None:
+    """Raise `InputError` for a copied picture that a run without pictures would remove with an old mask."""
+    for name in (name for name in names if entries.get(name, {}).get("files")):
+        entry = entries[name]
+        before = picture_path(dest.layout, name, as_stored(dest.options, entry, dest.layout))
+        copies = [path for path in entry["files"] if stem(path) == stem(before)]
+        for path in copies:
+            if path not in kept_files(dest, entry, is_anew=True):
+                raise InputError(
+                    f"{dest.root.path / path} is a copied picture, which this run would remove",
+                    advice="pass --images and --copy-images too, to have it copied anew, or choose another "
+                    "DEST",
+                )
 
 
 def files_of(dest: Dest, entry: Entry) -> list[str]:

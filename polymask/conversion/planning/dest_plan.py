@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion.dest.check import Dest, DestCheck
-from polymask.conversion.dest.companions import UnmetOptions
+from polymask.conversion.dest.companions import UnmetOptions, refuse_lost_pictures
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted
@@ -60,8 +60,10 @@ def plan_dest(
         return may_have_deleted(folder.root) if state is None else state
 
     def look_at_lists(state: DestState) -> DestState:
-        """Refuse images that would move to another split; find lists that somebody edited."""
+        """Refuse what would move or be lost with a split; find lists that somebody edited."""
         if options.overwrite:
+            if not options.copy_images:
+                refuse_lost_pictures(folder, names, state.entries)
             return state
         refuse_moved(folder.options, names, state.entries)
         return with_edited(folder, names, state, update=options.update)

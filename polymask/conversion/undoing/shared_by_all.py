@@ -14,13 +14,15 @@ from polymask.layouts import LAYOUTS, Drawn, LayoutOptions, layout_named
 from polymask.layouts.common.shared_files import stored_options, with_earlier_images, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.painting.painting import Rules
+from polymask.painting.tiles import tiling_of
 from polymask.storage.roots.local import Root
 
 
 def written_by(root: Root, entries: Mapping[str, Entry]) -> tuple[Dest | None, dict[str, bytes]]:
     """DEST as the run saw it that wrote most of these files, and what it wrote for all images."""
     try:
-        options = LayoutOptions(label_map=LabelMap.load(root.path / LABELS))
+        tiling = tiling_of(next(iter(entries.values()), {}))
+        options = LayoutOptions(label_map=LabelMap.load(root.path / LABELS), tiling=tiling)
     except PolymaskError:  # it is gone or damaged: nothing can be made of it
         return None, {}
     stored = {name: stored_options(layout_named(name), options, root.read) for name in LAYOUTS}
