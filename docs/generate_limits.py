@@ -6,6 +6,8 @@ With `--check`, fails where the page is not up to date.
 import sys
 from pathlib import Path
 
+from link_glossary import linked
+
 from polymask.limits import LIMITS, Limits
 
 BEFORE = """# Limits
@@ -59,7 +61,7 @@ def page() -> str:
         f"| `--{name.replace('_', '-')}` | `{name}` | {getattr(Limits(), name):,} | {told} |"
         for name, told in LIMITS.items()
     ]
-    return BEFORE + "\n".join(rows) + "\n" + AFTER
+    return linked(BEFORE + "\n".join(rows) + "\n" + AFTER, PAGE)
 
 
 def main() -> None:
