@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from link_glossary import linked
+
 from polymask.formats import FORMATS, module_named, open_annotations
 from polymask.formats.reading.facts import Facts
 
@@ -140,8 +142,9 @@ def _labels(record: object) -> str:
 def main() -> None:
     """Write the pages, or compare them."""
     stale = []
-    for name, text in pages():
+    for name, unlinked in pages():
         path = HERE / name
+        text = linked(unlinked, path)
         if "--check" not in sys.argv:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)

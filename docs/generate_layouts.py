@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from link_glossary import linked
+
 from polymask import convert
 from polymask.layouts import LAYOUTS, layout_named
 from polymask.layouts.common.facts import LayoutFacts
@@ -113,8 +115,9 @@ def _example(name: str, facts: LayoutFacts) -> str:
 def main() -> None:
     """Write the pages, or compare them."""
     stale = []
-    for name, text in pages():
+    for name, unlinked in pages():
         path = HERE / name
+        text = linked(unlinked, path)
         if "--check" not in sys.argv:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)

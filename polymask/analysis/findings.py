@@ -20,7 +20,7 @@ FINDING_KINDS = {
     "it, or leaves it out with --skip-invalid",
     "image-name": "a name that no mask can have, or that of two images; `convert` into a folder refuses the "
     "source, and in place it does not",
-    "no-picture": "no image has the picture that alone tells its size; `convert` refuses the source",
+    "no-picture": "no image has the picture that alone gives its size; `convert` refuses the source",
     "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
     "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
     "duplicate-id": "an annotation id that occurs more than once; all are painted",
@@ -33,7 +33,7 @@ FINDING_KINDS = {
     "zero-area": "a ring encloses nothing, and paints nothing",
     "tiny-part": "a ring encloses no pixel center, and paints nothing",
     "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
-    "no-size": "the picture that alone tells an image's size is not there, or cannot be read; `convert` "
+    "no-size": "the picture that alone gives an image's size is not there, or cannot be read; `convert` "
     "fails the image, and exits 1",
     "missing-image": "the picture is not there, or cannot be read",
     "size-mismatch": "the picture has another size than the annotations say",

@@ -150,7 +150,7 @@ def stats_command(
     polymask stats masks/ --split train --weights
     polymask stats dataloop://project/dataset --predictions keep
 
-    PATH is an annotation file, a dataset, or a folder of masks, which tell no instances.
+    PATH is an annotation file, a dataset, or a folder of masks (which do not separate instances).
     """
     from polymask.analysis.stats import stats
     from polymask.training.classes import class_weights
@@ -267,9 +267,9 @@ def remove_masks_command(
     polymask remove-masks masks/
     polymask remove-masks dataloop://project/dataset --dry-run
 
-    Only what is proven to be polymask's goes: by claim and digest on a dataset, by the manifest in a
-    folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
-    were deleted for: `polymask restore` them first (exit 2). It can be run again.
+    Removes only masks that polymask provably wrote: claim and digest prove it on a dataset, the
+    manifest in a folder. A mask that somebody changed stays and is named (exit 4), and so does a mask
+    for which polygons were deleted: `polymask restore` them first (exit 2). It can be repeated.
     """
     with Bar(quiet=quiet, unit="items" if is_dataloop(dest) else "images") as bar:
         limits = Limits(**{limit.name: options.pop(limit.name) for limit in fields(Limits)})

@@ -114,7 +114,7 @@ def _conflicts(report: Report) -> list[str]:
     if not report.conflict_pixels:
         return ["", "No conflicts: no pixel is claimed by two labels."]
     worst = sorted(report.conflicts, key=lambda conflict: -conflict.pixels)
-    share = f"{report.conflict_percent:.2f} % of the labeled"
+    share = f"{report.conflict_percent:.2f} % of the labeled pixels"
     rows = [
         (" / ".join(conflict.labels), f"{conflict.pixels:,}", conflict.winner or "—") for conflict in worst
     ]

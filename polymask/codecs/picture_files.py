@@ -61,7 +61,7 @@ class PictureFinder:
         if file is None:
             hint = "" if self.searches else "; add --images DIR"
             raise InputError(
-                f"{name}: no such picture in {self.place.root}, and only it tells the size{hint}"
+                f"{name}: no such picture in {self.place.root}, and only the picture gives the size{hint}"
             )
         return frame_of(file)
 

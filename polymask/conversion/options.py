@@ -51,7 +51,7 @@ class ConvertOptions(ReadingOptions):
         dest="both",
     )
     overlap: str = option(
-        "Who owns a pixel that several labels claim.",
+        "Which label gets a pixel that several labels claim.",
         "painted",
         default="last",
         choices=tuple(OVERLAP_RULES),

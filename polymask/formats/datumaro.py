@@ -37,7 +37,7 @@ FACTS = Facts(
     title="Datumaro",
     source="Datumaro's documentation, “Datumaro format”",
     files="A `.json` file, or the folder with `annotations/*.json`, a file a subset; the names `train`, "
-    "`val` and `test` tell the splits.",
+    "`val` and `test` name the splits.",
     sniffed="an object with `categories` and `items`",
     read=(
         ("categories.label.labels[].name", "the labels; `label_id` counts them from 0"),

@@ -88,6 +88,6 @@ def _refuse_reading(options: ReadingOptions) -> None:
         is_of_files = option.name not in _STILL_OPEN and not option.name.startswith("max_")
         if is_of_files and getattr(options, option.name) != option.default:
             raise InputError(
-                f"{spelled(option.name)} tells how files are read, and records are read already",
+                f"{spelled(option.name)} says how files are read, and records are read already",
                 advice=f"leave {option.name} out",
             )

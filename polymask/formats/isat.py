@@ -38,7 +38,7 @@ FACTS = Facts(
     rings="An object is one ring; objects of one group stay apart.",
     order="`layer`, then file order.",
     labels="Sorted by name; there are no ids.",
-    frame="As the file says; where it tells none, that of the picture (`--images`).",
+    frame="As the file says; if it has none, that of the picture (`--images`).",
     limits=("Objects without a segmentation paint nothing, and are counted.",),
     sample="isat/boat.json",
 )

@@ -64,7 +64,7 @@ FACTS = Facts(
     limits=(
         "A value or a color that the table lacks is refused, with its first pixel.",
         "255 is void where the table does not say otherwise; Cityscapes' unlabeled is background.",
-        "A gray or RGB mask is not told from a photo: name `--from masks`.",
+        "A gray or RGB mask cannot be distinguished from a photo: name `--from masks`.",
         "Gray masks of 0 and 255 paint nothing without a table, for 255 is void: a JSON file for `--labels` "
         'with `{"255": "cat"}` makes it a label. Each file is an image, so masks of one object a file are '
         "no way in.",

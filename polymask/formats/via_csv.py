@@ -35,8 +35,8 @@ FACTS = Facts(
     ignored="`file_size`, `file_attributes`, `region_count`, `region_id`.",
     rings="A region is one ring.",
     order="The order of the rows.",
-    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
-    "tells, or `--default-label NAME`.",
+    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, as a note "
+    "says, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
     limits=(
         "Points and open polylines are not painted but listed, and the run exits 1.",

@@ -45,7 +45,7 @@ FACTS = Facts(
     frame="That of the mask.",
     limits=(
         "A value or a color that the label file lacks is refused, with its first pixel.",
-        "A gray or RGB mask is not told from a photo: name `--from voc`.",
+        "A gray or RGB mask cannot be distinguished from a photo: name `--from voc`.",
         "Where the masks contradict, `SegmentationClass` says what is there, and an object of two labels is "
         "two instances.",
     ),

@@ -239,7 +239,7 @@ def open_existing(path: Path) -> list[Journal]:
         raise NotFound(
             "no journal with a backup",
             file=path,
-            advice="name the folder that the deleting run told, or leave --journal out for the usual one",
+            advice="name the folder that the deleting run named, or leave --journal out for the usual one",
             exit_code=2,
         )
     return [Journal(folder) for folder in sorted(folders, key=_last_written)]

@@ -11,7 +11,7 @@ from polymask.model import IndexMask
 from polymask.validation import Color
 
 PALETTES = {
-    "safe": "Okabe and Ito's colors, told apart under any color blindness; shades beyond eight labels",
+    "safe": "Okabe and Ito's colors, distinct under any color blindness; shades beyond eight labels",
     "voc": "the label map's own colors: PASCAL VOC's, unless a --labels file says otherwise",
 }
 VOID_COLOR: Color = (224, 224, 224)

@@ -155,7 +155,7 @@ def _decided(painted: PaintedSpans, options: LayoutOptions) -> PaintedSpans:
     void = options.label_map.void
     if not options.void_as and (painted.value == void).any():
         raise LabelError(
-            "the mask has void pixels, and nnU-Net leaves no value out unless it is told",
+            "the mask has void pixels, and nnU-Net leaves no value out by itself",
             advice=VOID_ADVICE,
         )
     return without_void(painted, options.label_map) if options.void_as == BACKGROUND else painted

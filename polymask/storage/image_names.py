@@ -200,9 +200,9 @@ class ImageNames(msgspec.Struct, frozen=True):
             return ""
         first = changed[0]
         return (
-            f"the names of images became paths below DEST ({len(changed):,} of {len(self.names):,}), "
+            f"{len(changed):,} of {len(self.names):,} image names were made relative paths, "
             f"e.g. {without_secrets(self.originals[first])!r} became {self.names[first]!r}; "
-            "the manifest has both"
+            "the manifest has both names"
         )
 
     def names_of(self, names: Sequence[str]) -> dict[str, str]:

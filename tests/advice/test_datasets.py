@@ -116,7 +116,7 @@ def test_images_of_files_are_chosen_by_their_names(case: Case) -> None:
     case.works("stats", SAMPLE, "--where", "harbor*")
 
 
-@follows("in_place/journal: name the folder that the deleting run told")
+@follows("in_place/journal: name the folder that the deleting run named")
 def test_a_journal_is_found_by_its_folder(case: Case, world: World) -> None:
     """The deleting run had it elsewhere."""
     case.works("convert", URL, "--delete-source", "--journal", case.folder / "journal")

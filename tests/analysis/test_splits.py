@@ -112,7 +112,7 @@ def test_bare_masks_are_of_the_split_that_their_folder_names(tmp_path: Path) -> 
     for split in ("validation", "val"):
         names = [image.name for image in stats(tmp_path / "bare", split=split).images]
         assert names == ["validation/validation"]
-    with pytest.raises(InputError, match="nothing tells the splits"):
+    with pytest.raises(InputError, match="nothing says which split"):
         stats(tmp_path / "bare/more", split="val")
 
 
@@ -230,7 +230,7 @@ def test_masks_tell_the_split_for_annotations_that_know_none(coco_file: Any, tmp
     assert not report.notes
     assert verify(out, source=source, split="val").images == len(names)
     assert verify(out, split="val").unchanged == len(names)
-    with pytest.raises(InputError, match="nothing tells the splits"):
+    with pytest.raises(InputError, match="nothing says which split"):
         compare(source, source, split="val")
 
 
@@ -248,7 +248,7 @@ def test_damage_in_another_split_is_not_looked_at(coco_file: Any, tmp_path: Path
 
 def test_arrays_are_of_no_split() -> None:
     """A split is never ignored."""
-    with pytest.raises(InputError, match="nothing tells the splits"):
+    with pytest.raises(InputError, match="nothing says which split"):
         compare([], [], ["cat"], split="val")
 
 

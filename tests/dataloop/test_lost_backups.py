@@ -97,7 +97,7 @@ def test_restoring_where_nothing_was_deleted_is_done(world: World, item: str) ->
     world.convert(None, delete_source=False)
     report = world.restore()
     assert (report.written, report.failures, report.exit_code) == (0, [], 0)
-    assert report.notes == ["nothing was deleted, as far as a journal or a mask tells"]
+    assert report.notes == ["nothing was deleted, as far as a journal or a mask shows"]
     with pytest.raises(NotFound, match="leave --journal out for the usual one") as raised:
         world.restore(Path("nowhere"))
     assert raised.value.exit_code == 2

@@ -127,7 +127,7 @@ def test_mat_files_as_scipy_writes_them(tmp_path: Path, dtype: str, compressed: 
         (lambda: mat(cells(np.eye(2)), "other"), "no cell array 'groundTruth'"),
         (lambda: mat(cells(np.eye(9)))[:-40], "cut off"),
         (lambda: mat(cells(np.zeros((4000, 4000))), do_compression=True), "unpack to more than"),
-        (lambda: b"MATLAB 5.0 MAT-file".ljust(200), "its byte order is not told"),
+        (lambda: b"MATLAB 5.0 MAT-file".ljust(200), "its byte order is not stated"),
     ],
 )
 def test_malformed_mat_files_are_refused(tmp_path: Path, data: Any, message: str) -> None:

@@ -260,7 +260,9 @@ def test_each_page_of_a_task_is_an_image(tmp_path: Path) -> None:
     found = masks(path)
     assert [int(found[f"p{number}.png"].max()) for number in range(3)] == [1, 0, 2]
     document[0]["annotations"][0]["result"][1]["item_index"] = 3
-    with pytest.raises(FormatError, match=r"result\[1\]\.item_index: there is no page 3; 3 are told, from 0"):
+    with pytest.raises(
+        FormatError, match=r"result\[1\]\.item_index: there is no page 3; 3 are listed, from 0"
+    ):
         open_annotations(written(path, document))
 
 
@@ -370,7 +372,7 @@ def test_json_min_tells_a_shape_twice_where_tags_part_it_from_its_name(tmp_path:
 def test_json_min_of_several_pictures_is_refused(tmp_path: Path, data: dict[str, Any], message: str) -> None:
     """It does not tell which a result is of; the whole export does."""
     row = minimal(RING | SIZE | {"polygonlabels": ["cat"]}, **data)
-    with pytest.raises(FormatError, match=rf"{message}.*export as JSON, which tells it"):
+    with pytest.raises(FormatError, match=rf"{message}.*export as JSON, which says it"):
         open_annotations(written(tmp_path / "export-min.json", [row]))
 
 

@@ -96,7 +96,7 @@ def test_labelme_files_become_pairs_to_train_on(tmp_path: Path) -> None:
     """From a folder as labelme leaves it to weights of classes, by the recipe."""
     for number, labels in enumerate((["crop", "weed"], ["weed"], ["crop", "crop", "weed"])):
         labelme(tmp_path / "field", f"img_{number}", *labels)
-    own = {"fixtures/aerial/instances.json": "field", "fixtures/aerial": "field"}
+    own = {"fixtures/aerial-labelme": "field"}
     Reader(tmp_path, own, {}).follow("recipes/labelme-unet.md")
     pairs = MaskDataset(tmp_path / "voc/JPEGImages", tmp_path / "voc")
     assert len(pairs) == 3

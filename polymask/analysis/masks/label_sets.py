@@ -68,7 +68,7 @@ class LabelSets:
             inside = mask > 0
             index[inside] = self._with(label, index[inside])
         if index is None:
-            raise FormatError("no mask of any label, and nothing tells the image's size")
+            raise FormatError("no mask of any label, and nothing gives the image's size")
         return index
 
     def _with(self, label: str, numbers: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -110,7 +110,7 @@ class Log:
             return ""
         paths = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in sorted(backups))
         advice = f"put back by hand: {paths}" if paths else "put back what you have a copy of"
-        return f"an earlier journal is missing, and what it told of stays deleted; {advice}"
+        return f"an earlier journal is missing, and the polygons that it listed stay deleted; {advice}"
 
 
 def _deletions(lines: Iterable[Json]) -> list[FileDeletion]:

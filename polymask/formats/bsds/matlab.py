@@ -80,7 +80,7 @@ def variables(data: bytes, limits: Limits) -> Iterator[tuple[str, Value]]:
         raise Malformed("", "not a MATLAB 5 file; save it with -v7, not -v7.3")
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
-        raise Malformed("", "its byte order is not told")
+        raise Malformed("", "its byte order is not stated")
     reader = _Reader(data, order, _HEADER)
     while reader.at < len(data):
         kind, content = reader.element()

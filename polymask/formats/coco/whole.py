@@ -207,7 +207,7 @@ def _result_size(annotation: Annotation) -> tuple[Number, Number]:
     if not is_rle(annotation.segmentation):
         raise Malformed(
             "$.segmentation",
-            "a results list tells no image size unless it holds runs; "
+            "a results list has no image size unless it holds runs; "
             "put these results under `annotations` of a file that has `images`",
         )
     with inside("$.segmentation"):

@@ -32,7 +32,7 @@ FACTS = Facts(
         ),
         (
             "metadata.system.mimetype",
-            "tells pictures from videos, else the name does; items that are no pictures are left out",
+            "pictures or videos? If it is missing, the name decides; only pictures are converted",
         ),
         ("annotations[].type", "`segment` and `binary` are painted"),
         ("annotations[].label", "the label"),
@@ -52,8 +52,8 @@ FACTS = Facts(
             "one that somebody brushed or relabeled is painted like any other mask, and a note says so",
         ),
     ),
-    ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "
-    "item's type; `automated`, which the SDK sets for whatever a script uploads.",
+    ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing else "
+    "gives the item's type; `automated`, which the SDK sets for whatever a script uploads.",
     rings="Extra rings are filled even-odd with the first: inside it they are holes, beside it parts.",
     order="File order; the platform has no other.",
     labels="Sorted by name: an export has neither ids nor the recipe, so that a dataset read from "

@@ -60,7 +60,7 @@ FACTS = Facts(
     rings="The first ring of a polygon is its outline, the others are holes. The polygons of one feature "
     "are united.",
     order="File order; later features are painted over earlier ones.",
-    labels=f"Sorted by name. Features without a classification are `{LABEL}`, which a note tells, or the "
+    labels=f"Sorted by name. Features without a classification are `{LABEL}`, as a note says, or the "
     "`--default-label`.",
     frame="That of the picture of the same name, in the same folder or below `--images`.",
     limits=(

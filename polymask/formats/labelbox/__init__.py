@@ -66,7 +66,7 @@ FACTS = Facts(
         "So are rows of texts, documents, sounds and other media.",
         "Pictures that were skipped are no images, and are listed.",
         "Classifications and relationships paint nothing, and are counted.",
-        "Older exports that tell shapes as well-known text are left alone: export them with x and y.",
+        "Older exports that give shapes as well-known text are left alone: export them with x and y.",
     ),
     sample="labelbox/export.ndjson",
 )

@@ -18,7 +18,7 @@ from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance
 
 KEYS = frozenset({"annotation_id", "annotator"})
-_JSON_ADVICE = "; export as JSON, which tells it"
+_JSON_ADVICE = "; export as JSON, which says it"
 
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _text = msgspec.json.Decoder(str)
@@ -81,10 +81,12 @@ def _address(row: Row, *, has_results: bool) -> str:
     if has_results and len(pictures) > 1:
         fields = ", ".join(pictures)
         raise Malformed(
-            "$", f"several pictures ({fields}), and which a result is of is not told{_JSON_ADVICE}"
+            "$", f"several pictures ({fields}), and which of them a result is for is not stated{_JSON_ADVICE}"
         )
     if has_results and not pictures and any(_is_list_of(value, b'"') for value in row.values()):
-        raise Malformed("$", f"a list of pages, and which a result is of is not told{_JSON_ADVICE}")
+        raise Malformed(
+            "$", f"a list of pages, and which of them a result is for is not stated{_JSON_ADVICE}"
+        )
     return address_in(texts)
 
 

@@ -145,7 +145,7 @@ class Regions:
         if row.type in UNSUPPORTED or (row.kind and row.image_rotation):
             return Omitted("unsupported", _unsupported(row), f"result {key}")
         if self.pages and not 0 <= (row.item_index or 0) < self.pages:
-            problem = f"there is no page {row.item_index}; {self.pages} are told, from 0"
+            problem = f"there is no page {row.item_index}; {self.pages} are listed, from 0"
             raise Malformed("$.item_index", problem)
         if not row.kind:
             return Omitted("tag", f"a result of type '{row.type}'")

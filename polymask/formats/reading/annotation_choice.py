@@ -18,7 +18,7 @@ from polymask.validation import as_names, listed, part
 PREDICTIONS = ("skip", "keep", "only")
 ANY, NONE, FLAGGED = "any", "none", "issue"
 STATUSES = (FLAGGED, "review", "approved", NONE, ANY)  # of `--status`; the first three are dtlpy's
-NOBODY = "nobody that is told"
+NOBODY = "somebody unknown"
 _NO_STATUS = ("", "clear")  # dtlpy writes these to remove a status
 
 

@@ -45,8 +45,8 @@ FACTS = Facts(
     ignored="`size` (bytes), `file_attributes`, `_via_settings`.",
     rings="A region is one ring.",
     order="File order.",
-    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
-    "tells, or `--default-label NAME`.",
+    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, as a note "
+    "says, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
     limits=(
         "Points, lines and open polylines, of 3.x extreme rectangles and circles too, are not painted "

@@ -45,7 +45,7 @@ FACTS = Facts(
         ),
     ),
     ignored="`path`, `train`, `val`, `test`, `nc`: all label files below the folder are read. Folders called "
-    "train, val or valid, and test tell the splits.",
+    "train, val or valid, and test name the splits.",
     rings="A row is one ring, filled even-odd.",
     order="File order.",
     labels="In the order of their ids, which begin at 0: use `--ids contiguous`, which begins at 1.",
@@ -145,7 +145,9 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
     picture = _picture(page.file.name, pictures)
     if notes.pictures is not None and picture is None:
         raise InputError(
-            "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
+            "no picture for it, and only the picture gives the size",
+            file=page.file.path,
+            advice="add --images DIR",
         )
     notes.picture_names = (picture,) if picture else ()
     frame = notes.frame(picture or "")

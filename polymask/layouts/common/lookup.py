@@ -130,7 +130,7 @@ def painted(
     if index is not None:
         return index
     if frame is None:
-        raise FormatError("no mask of any label, and nothing tells the image's size")
+        raise FormatError("no mask of any label, and nothing gives the image's size")
     return np.full(frame, label_map.background, label_map.dtype)
 
 

@@ -167,7 +167,7 @@ class _Restoration:
         if self.journal is not None:
             raise nowhere
         if not self._lost:
-            self.report.notes.append("nothing was deleted, as far as a journal or a mask tells")
+            self.report.notes.append("nothing was deleted, as far as a journal or a mask shows")
             return
         places = looked_in(self.dataset.client, self.dataset.raw, self.journal)
         raise ProofError(

@@ -69,7 +69,7 @@ def picture_frame(stem: str, pictures: PictureFinder, notes: Notes) -> tuple[str
     file = pictures.find(picture_name, beside=beside) if picture_name else None
     if file is None:
         problem = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
-        raise InputError(f"{problem}, and only it tells the size", advice="add --images DIR")
+        raise InputError(f"{problem}, and only the picture gives the size", advice="add --images DIR")
     frame = frame_of(file)
     notes.options.limits.check_frame(str(file.path), frame)
     return picture_name or stem, frame

@@ -22,7 +22,7 @@ def images_in_split(splits: Mapping[str, Collection[Member]], split: str) -> Col
     """
     if not splits:
         raise InputError(
-            f"no split '{split}', as nothing tells the splits of its images",
+            f"no split '{split}', as nothing says which split its images are in",
             advice="leave --split out, or choose images by their names, with --where",
         )
     if split in splits:

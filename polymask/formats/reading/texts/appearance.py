@@ -66,7 +66,7 @@ def _json(content: Content) -> str:
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _LISTED = (
-    "export one that `polymask formats` lists (docs/tools.md tells which export to take of each tool), or "
+    "export one that `polymask formats` lists (docs/tools.md says which export of each tool to take), or "
     "name its format with --from"
 )
 _UNPACKED = "unpack it, and name what is in it"
