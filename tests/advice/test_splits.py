@@ -102,6 +102,19 @@ def test_a_mask_follows_its_changed_source_as_told(case: Case) -> None:
     case.works("convert", source, case.out)
 
 
+@follows(
+    "conversion/dest/companions: pass --images and --copy-images too, to have it copied anew, or choose "
+    "another DEST"
+)
+def test_copied_pictures_move_with_their_masks_as_told(case: Case) -> None:
+    """Copied anew, or the masks go elsewhere."""
+    out, copies = case.folder / "same", ("--copy-images", "--images", SAMPLE.parent)
+    case.works("convert", SAMPLE, out, "--to", "mmseg", *copies)
+    case.fails("convert", SAMPLE, out, "--to", "mmseg", "--split", "val", "--overwrite")
+    case.works("convert", SAMPLE, out, "--to", "mmseg", "--split", "val", "--overwrite", *copies)
+    case.works("convert", SAMPLE, case.out, "--to", "mmseg", "--split", "val", "--overwrite")
+
+
 @follows("training/classes: pass `split` and `labels` to `stats` instead")
 def test_weights_are_of_what_was_counted(case: Case) -> None:
     """A split is chosen when it is counted."""
