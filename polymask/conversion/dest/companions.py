@@ -71,17 +71,17 @@ def stale_files(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
 
 def refuse_lost_pictures(dest: Dest, names: Iterable[str], entries: Mapping[str, Entry]) -> None:
     """Raise `InputError` for a copied picture that a run without pictures would remove with an old mask."""
-    for name in (name for name in names if entries.get(name, {}).get("files")):
-        entry = entries[name]
-        before = picture_path(dest.layout, name, as_stored(dest.options, entry, dest.layout))
-        copies = [path for path in entry["files"] if stem(path) == stem(before)]
-        for path in copies:
-            if path not in kept_files(dest, entry, is_anew=True):
-                raise InputError(
-                    f"{dest.root.path / path} is a copied picture, which this run would remove",
-                    advice="pass --images and --copy-images too, to have it copied anew, or choose another "
-                    "DEST",
-                )
+    for name in names:
+        entry = entries.get(name, {})
+        if not (files := entry.get("files")):
+            continue
+        copy = stem(picture_path(dest.layout, name, as_stored(dest.options, entry, dest.layout)))
+        kept = kept_files(dest, entry, is_anew=True)
+        if lost := [path for path in files if stem(path) == copy and path not in kept]:
+            raise InputError(
+                f"{dest.root.path / lost[0]} is a copied picture, which this run would remove",
+                advice="pass --images and --copy-images too, to have it copied anew, or choose another DEST",
+            )
 
 
 def files_of(dest: Dest, entry: Entry) -> list[str]:

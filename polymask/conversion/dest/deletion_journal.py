@@ -156,7 +156,8 @@ def begin(root: Root) -> None:
 
 def lost_journal(root: Root) -> ProofError:
     """The error for a folder that implies deletions but has no journal."""
-    missing = set(backups_in(root)) - put_back(root, backups_in(root)).keys()
+    backups = backups_in(root)
+    missing = set(backups) - put_back(root, backups).keys()
     paths = ", ".join(str(root.path / BACKUP / f"{name}.json") for name in sorted(missing))
     return ProofError(
         f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
